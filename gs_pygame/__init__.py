@@ -1,3 +1,41 @@
-"""Ends a player's session when they leave a Pygame game (docs: README.md)."""
+"""gs_pygame ends a player's session by itself when they leave a Pygame game, and delivers that end exactly once.
+
+    import gs_pygame
+
+    plugin = gs_pygame.install(app="Starfall", author="Example Studio", endpoint="https://...", secret="...")
+
+Importing it loads neither pygame nor requests. Everything public is here, and in `gs_pygame.destinations` and
+`gs_pygame.testing`.
+"""
+
+from ._engine import Status
+from ._errors import (
+    AlreadyInstalledError,
+    ConfigurationError,
+    GsPygameError,
+    NotInstalledError,
+    PygameNotFoundError,
+)
+from ._install import EndSessionRequest, install
+from ._messages import End, EndSessionResponse, Session
+from ._plugin import SessionPlugin
+from ._settings import Settings
+
+__all__ = [
+    "AlreadyInstalledError",
+    "ConfigurationError",
+    "End",
+    "EndSessionRequest",
+    "EndSessionResponse",
+    "GsPygameError",
+    "NotInstalledError",
+    "PygameNotFoundError",
+    "Session",
+    "SessionPlugin",
+    "Settings",
+    "Status",
+    "__version__",
+    "install",
+]
 
 __version__ = "0.1.0"

@@ -1,0 +1,33 @@
+"""The player's own choice, kept in a file of its own: it outlives a denial, after which there is no outbox."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from pathlib import Path
+from typing import get_args
+
+from ._settings import Consent
+
+log = logging.getLogger("gs_pygame")
+
+CONSENTS: tuple[Consent, ...] = get_args(Consent)
+_NAME = "consent"
+
+
+def load(folder: Path) -> Consent | None:
+    """What the player chose earlier; None if they were never asked."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        choice = (folder / _NAME).read_text("ascii").strip()
+        if choice in CONSENTS:
+            return choice
+    return None
+
+
+def store(folder: Path, choice: Consent) -> None:
+    """Remember the choice. It holds for this run even if it cannot be written."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / _NAME).write_text(choice, "ascii")
+    except OSError as error:
+        log.error("gs_pygame: the player's consent (%s) could not be kept for the next start: %s", choice, error)

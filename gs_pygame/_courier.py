@@ -1,0 +1,191 @@
+"""The delivery loop: takes ready ends to the destination, first in first out, one at a time.
+
+Knows nothing of threads: whoever runs it calls `turn()` and waits as long as it says. One courier at a time delivers
+from an outbox, whichever process it is in: it holds the delivery lock while there is something to do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ._backoff import Backoff
+from ._clock import Clock
+from ._errors import OutboxError
+from ._lock import FileLock
+from ._outbox import Outbox, Queued, Receipt
+from .destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
+
+log = logging.getLogger("gs_pygame")
+
+PAUSE = 3600.0
+"""Seconds until we try again after we were not let in."""
+
+LOCK_WAIT = 2.0
+"""Seconds until we look again whether another copy has stopped delivering."""
+
+STRIKES = 5
+"""Server errors in a row after which the next end is tried instead."""
+
+PASSES = 4
+"""How often others may be delivered past a failing end before it is rejected: STRIKES * PASSES = 20 errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The line to the server as the courier last found it. `online` is None until something was tried."""
+
+    online: bool | None = None
+    last_error: str | None = None
+
+
+class Courier:
+    """Takes what is ready in `outbox` to `destination`.
+
+    `lock_path`: the delivery lock's file, None for an outbox in memory. `may_send`: whether the player consents.
+    `on_receipt`: called after the outbox has the receipt. `on_turn`: called after each turn that tried something.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        destination: Destination,
+        clock: Clock,
+        backoff: Backoff,
+        lock_path: Path | None,
+        may_send: Callable[[], bool],
+        on_receipt: Callable[[Receipt], None],
+        on_turn: Callable[[], None],
+    ) -> None:
+        self._outbox = outbox
+        self._destination = destination
+        self._clock = clock
+        self._backoff = backoff
+        self._lock_path = lock_path
+        self._may_send = may_send
+        self._on_receipt = on_receipt
+        self._on_turn = on_turn
+        self._lock: FileLock | None = None
+        self._not_before = 0.0  # on the elapsed clock: the backoff's or a pause's; a nudge overrides it
+        self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
+        self._passed_by: str | None = None  # the failing end that the present one is let past
+        self._nudged = False
+        self._warned: set[str] = set()
+        self.line = Line()
+
+    def nudge(self) -> None:
+        """There is hope: try in the next turn, whatever the backoff says. Any thread."""
+        self._nudged = True
+
+    def turn(self) -> float | None:
+        """Deliver at most one end. Seconds until the next turn; None: when there is something new."""
+        if not self._may_send():
+            self._idle()
+            return None
+        now = self._clock.now().elapsed
+        if self._nudged:
+            self._nudged = False
+            self._not_before = 0.0
+            self._backoff.reset()
+        wait = max(self._not_before, self._server_asked) - now
+        if wait > 0:
+            return wait
+        try:
+            queue = self._outbox.ready(2)
+            if queue and self._lock is None:
+                if not self._take_lock():
+                    return LOCK_WAIT
+                queue = self._outbox.ready(2)  # again: another copy may just have delivered these
+            if not queue:
+                self._idle()
+                return None
+            return self._deliver(*queue)
+        except OutboxError as error:
+            self._warn(f"the outbox cannot be read or written: {error}")
+            return self._wait(self._backoff.next())
+
+    def close(self) -> None:
+        self._idle()
+        self._destination.close()
+        self._outbox.close()
+
+    def _deliver(self, head: Queued, second: Queued | None = None) -> float:
+        passing = second is not None and head.strikes >= STRIKES and self._passed_by != head.end.session_id
+        chosen = second if passing and second else head
+        self._passed_by = head.end.session_id if passing else None
+        outcome = self._attempt(chosen)
+        try:
+            return self._record(chosen, head if passing else None, outcome)
+        finally:
+            self._on_turn()
+
+    def _attempt(self, chosen: Queued) -> Outcome:
+        try:
+            return self._destination.deliver(chosen.end)
+        except Exception as error:  # noqa: BLE001 - a destination may be anyone's code
+            return Retry(f"the destination raised {type(error).__name__}")
+
+    def _record(self, chosen: Queued, failing: Queued | None, outcome: Outcome) -> float:
+        session_id = chosen.end.session_id
+        if isinstance(outcome, Delivered):
+            self._outbox.deliver(session_id, outcome.response)
+            self._on_receipt(Receipt(chosen.end, outcome.response))
+            self._verified()
+            if failing:
+                self._step_aside(failing)
+            return 0.0
+        if isinstance(outcome, Rejected):
+            self._outbox.reject(session_id, outcome.error)
+            self._warn(f"the server rejected the end of session {chosen.end.number}: {outcome.error}")
+            self._verified(outcome.error)
+            return 0.0
+        self.line = Line(False, outcome.why)
+        self._warn(f"{outcome.why}; kept, and tried again later")
+        if isinstance(outcome, Pause):
+            return self._wait(PAUSE)
+        if outcome.server_error:
+            self._outbox.strike(session_id, chosen.strikes + 1)
+        elif chosen.strikes:
+            self._outbox.strike(session_id, 0)
+        backoff = self._backoff.next()
+        if outcome.after is not None:
+            self._server_asked = self._clock.now().elapsed + outcome.after
+            return outcome.after
+        return self._wait(backoff)
+
+    def _verified(self, error: str | None = None) -> None:
+        self.line = Line(True, error)
+        self._backoff.reset()
+        self._warned.clear()
+
+    def _step_aside(self, failing: Queued) -> None:
+        """Others get through where this one does not: it goes last, and in the end it is set aside for good."""
+        if failing.passes + 1 >= PASSES:
+            self._outbox.reject(failing.end.session_id, f"{STRIKES * PASSES} server errors while others were accepted")
+        else:
+            self._outbox.send_to_back(failing.end.session_id)
+
+    def _wait(self, seconds: float) -> float:
+        self._not_before = self._clock.now().elapsed + seconds
+        return seconds
+
+    def _take_lock(self) -> bool:
+        if self._lock is None and self._lock_path is not None:
+            try:
+                self._lock = FileLock(self._lock_path)
+            except OSError:
+                return False
+        return True
+
+    def _idle(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _warn(self, text: str) -> None:
+        """Say each thing once until the server is reached again."""
+        if text not in self._warned:
+            self._warned.add(text)
+            log.warning("gs_pygame: %s", text)

@@ -1,0 +1,342 @@
+"""Runs the lifecycle for real: one lock, the clock, the journal, and the two workers. Knows nothing of pygame.
+
+Methods marked "game" are called on the game's thread (whichever thread calls a hook): none raises, none waits for the
+network, and each does at most one small write.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ._backoff import Backoff
+from ._clock import Clock, Instant
+from ._courier import Courier
+from ._errors import OutboxBusyError, OutboxError
+from ._journal import Entry, Journal
+from ._keeper import Keeper
+from ._lifecycle import Decision, Lifecycle, Progress, Save
+from ._messages import Reason, Session, dump_script_data, to_datetime
+from ._outbox import GAME_PATIENCE, Outbox, Receipt
+from ._runfile import RunFile
+from .destinations import Destination
+
+log = logging.getLogger("gs_pygame")
+
+EXIT_PATIENCE = 0.03
+"""Seconds that the exit may wait for the outbox and the keeper, of the 50 ms that it may take in all."""
+
+ERASE_PATIENCE = 2.0
+"""Seconds that taking back a consent may wait for the disk: nothing may be written after it, nor overtake it."""
+
+FLUSH_STEP = 0.25
+"""Seconds between two looks of flush() while another copy of the game delivers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of the queue. `online` is None until something was tried; `oldest`: when the oldest end happened."""
+
+    waiting: int = 0
+    ready: int = 0
+    rejected: int = 0
+    delivered: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    online: bool | None = None
+    durable: bool = False
+    last_error: str | None = None
+    oldest: datetime | None = None
+
+
+class Engine:
+    """One run of a game. `about`: JSON on game and platform. `folder`: where everything lies on disk.
+
+    `alert` is True while a hooked call must look closer than at the focus: read without a lock in every frame.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        destination: Destination,
+        folder: Path,
+        grace: float,
+        script_data: Any,
+        player_id: str | None,
+        about: str,
+        may_send: bool,
+    ) -> None:
+        self.alert = False
+        self._clock = clock
+        self._script_source = script_data
+        self._script_data = "{}" if script_data is None or callable(script_data) else dump_script_data(script_data)
+        self._player_id = player_id
+        self._may_send = may_send
+        self._erasing = False
+        self._searched = False
+        self._trouble: str | None = None
+        self._lock = threading.RLock()
+        self._receipts: list[Receipt] = []
+        self._told: list[str] = []
+        self._progress = threading.Event()
+        self._lifecycle = Lifecycle(grace, lambda: str(uuid.uuid4()))
+        outbox, run_file = _open(folder)
+        self._outbox = outbox
+        self._journal = Journal(
+            run_file.run if run_file else uuid.uuid4().hex, about, self._lost, lambda: self._courier_worker.wake()
+        )
+        self._keeper = Keeper(self, outbox.another(), clock, folder / "runs" if run_file else None, run_file)
+        self._courier = Courier(
+            outbox.another(),
+            destination,
+            clock,
+            Backoff(random.random),
+            folder / "delivery.lock" if run_file else None,
+            lambda: self._searched and self._may_send,
+            self._on_receipt,
+            self._progress.set,
+        )
+        self._courier_worker = clock.worker("courier", self._courier.turn, self._courier.close)
+        with self._lock:  # the keeper's first turn waits until the session has begun
+            self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
+            self.start()
+
+    # Signals: game
+
+    def start(self) -> None:
+        """A session begins, unless one is open."""
+        self._signal(self._lifecycle.start)
+
+    def leave(self, reason: Reason) -> None:
+        """LEAVE: the player left the foreground, or asked to quit."""
+        self._signal(lambda at: self._lifecycle.leave(reason, at))
+
+    def back(self) -> None:
+        """RETURN: the player came to the foreground."""
+        if self._signal(self._lifecycle.back):
+            self._courier.nudge()
+            self._courier_worker.wake()
+
+    def playing(self) -> None:
+        """The player is, and was, in the foreground. A RETURN if the lifecycle thought otherwise."""
+        if self._lifecycle.expects_player:
+            self.back()
+
+    def exit(self, reason: Reason, script_data: dict[str, Any] | None = None) -> str | None:
+        """EXIT: the session ends now. Its id, or None if there was none."""
+        with self._lock:
+            session_id = self._lifecycle.session_id
+            self._signal(lambda at: self._lifecycle.exit(reason, at), script_data)
+        return session_id
+
+    def _signal(self, decide: Callable[[Instant], list[Decision]], extra: dict[str, Any] | None = None) -> bool:
+        """Decide and write it down; True if there was something to decide."""
+        with self._lock:
+            decisions = decide(self._clock.now())
+            if any(isinstance(decision, Save) for decision in decisions):
+                self._script_data = self._ask_script_data(extra)
+            self._enter(decisions)
+            if decisions:
+                self._write_in_frame()
+            return bool(decisions)
+
+    def _enter(self, decisions: list[Decision]) -> None:
+        self._journal.add([Entry(decision, self._script_data, self._player_id) for decision in decisions])
+        self._settle_alert()
+
+    def _settle_alert(self) -> None:
+        self.alert = self._lifecycle.expects_player or bool(self._receipts)
+
+    def _write_in_frame(self) -> None:
+        try:
+            if self._journal.write(self._outbox, wait=False):
+                self._keeper.dirty()
+                return
+        except OutboxBusyError:
+            pass
+        except OutboxError as error:
+            self.trouble(error)
+        self._keeper_worker.wake()
+
+    def _ask_script_data(self, extra: dict[str, Any] | None) -> str:
+        try:
+            source = self._script_source
+            value = (source() if callable(source) else source) or {}
+            return dump_script_data({**value, **(extra or {})})
+        except Exception as error:  # noqa: BLE001 - the game's own function; the end goes all the same
+            log.warning("gs_pygame: script_data cannot be used, the last known one goes along instead: %s", error)
+            return self._script_data
+
+    # Called by the keeper and the courier, in their threads
+
+    def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
+        with self._lock:
+            self._enter(self._lifecycle.pulse(at))
+            return self._lifecycle.progress(at), self._lifecycle.deadline()
+
+    def write(self, outbox: Outbox) -> bool:
+        if self._erasing:
+            outbox.erase()
+            return True
+        written = self._journal.write(outbox, wait=True)
+        self._keeper.dirty()
+        return written
+
+    def take_told(self) -> list[str]:
+        with self._lock:
+            told, self._told = self._told, []
+            return told
+
+    def recovered(self, receipts: list[Receipt]) -> None:
+        with self._lock:
+            self._receipts[:0] = receipts
+            self._settle_alert()
+        self._searched = True
+        self._courier_worker.wake()
+
+    def trouble(self, error: Exception) -> None:
+        text = f"the outbox cannot be used: {error}"
+        if text != self._trouble:
+            self._trouble = text
+            log.error("gs_pygame: %s", text)
+
+    def _on_receipt(self, receipt: Receipt) -> None:
+        with self._lock:
+            self._receipts.append(receipt)
+            self._settle_alert()
+        self._keeper.dirty()
+
+    def _lost(self, session_id: str) -> None:
+        with self._lock:
+            self._enter(self._lifecycle.lost(session_id, self._clock.now()))
+        self._keeper_worker.wake()
+
+    # What a game may ask: game
+
+    def session(self) -> Session | None:
+        with self._lock:
+            at = self._clock.now()
+            progress, started, deadline = (
+                self._lifecycle.progress(at),
+                self._lifecycle.started,
+                self._lifecycle.deadline(),
+            )
+            if progress is None or started is None:
+                return None
+            numbered = self._journal.numbered.get(progress.session_id)
+            return Session(
+                id=progress.session_id,
+                number=numbered.number if numbered and self._outbox.durable else None,
+                previous_id=numbered.previous_id if numbered else None,
+                state="active" if deadline is None else "away",
+                started_at=to_datetime(started.wall),
+                active=progress.active,
+                grace_left=None if deadline is None else max(0.0, deadline - at.elapsed),
+            )
+
+    def status(self) -> Status:
+        line = self._courier.line
+        try:
+            counts = self._outbox.counts()
+        except OutboxError as error:
+            self.trouble(error)
+            return Status(online=line.online, last_error=self._trouble)
+        return Status(
+            waiting=counts.waiting,
+            ready=counts.ready,
+            rejected=counts.rejected,
+            delivered=counts.delivered,
+            dropped=counts.dropped,
+            online=line.online,
+            durable=self._outbox.durable and not self._journal,
+            last_error=line.last_error or self._trouble,
+            oldest=None if counts.oldest is None else to_datetime(counts.oldest),
+        )
+
+    def take_receipts(self) -> list[Receipt]:
+        """What was delivered and not yet told; each is given out once."""
+        if not self._receipts:
+            return []
+        with self._lock:
+            receipts, self._receipts = self._receipts, []
+            self._told += [receipt.end.session_id for receipt in receipts]
+            self._settle_alert()
+            return receipts
+
+    def set_player(self, player_id: str) -> None:
+        with self._lock:
+            self._player_id = player_id
+            session_id = self._lifecycle.session_id
+        if session_id is not None:
+            try:
+                self._outbox.set_player(session_id, player_id)
+            except OutboxError as error:
+                self.trouble(error)
+
+    def set_may_send(self, may_send: bool) -> None:
+        self._may_send = may_send
+        self._courier_worker.wake()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds until nothing is ready. The caller's thread waits."""
+        deadline = self._clock.now().elapsed + timeout
+        self._courier.nudge()
+        while True:
+            self._progress.clear()
+            try:
+                if not self._journal and not self._outbox.ready(1):
+                    return True
+            except OutboxError as error:
+                self.trouble(error)
+            left = deadline - self._clock.now().elapsed
+            if left <= 0:
+                return False
+            self._courier_worker.wake()
+            self._clock.wait(self._progress, min(left, FLUSH_STEP))
+
+    def close(self, reason: Reason) -> None:
+        """End the session and stop; at most EXIT_PATIENCE beside one small write. What is not sent is on disk."""
+        self.exit(reason)
+        deadline = self._clock.now().active + EXIT_PATIENCE
+        self._courier_worker.stop(0.0)
+        # The keeper closes last and in its own thread: the last connection of a database may flush the disk.
+        self._outbox.close()
+        self._keeper_worker.stop(max(0.0, deadline - self._clock.now().active))
+
+    def erase(self) -> None:
+        """The player does not consent: stop, and remove all that was kept. Waits for that, at most ERASE_PATIENCE."""
+        self._may_send = False
+        self._erasing = True
+        self._courier_worker.stop(0.0)
+        self._outbox.close()
+        self._keeper_worker.stop(ERASE_PATIENCE)
+
+
+def _open(folder: Path) -> tuple[Outbox, RunFile | None]:
+    """The outbox and the run file in `folder`; in memory if the disk cannot be used."""
+    try:
+        outbox = Outbox(folder / "outbox.sqlite3", GAME_PATIENCE)
+        return outbox, RunFile(folder / "runs")
+    except (OSError, OutboxError) as error:
+        log.error(
+            "gs_pygame: %s cannot be used (%s); ended sessions are kept in memory only, and are lost if they cannot be "
+            "delivered before the game ends",
+            folder,
+            error,
+        )
+        return Outbox(None), None
+
+
+def about_json(app_version: str | None, sdk: str, platform: str, python: str, pygame: str) -> str:
+    """What a session's end says of the game and the machine it was played on."""
+    return json.dumps(
+        {"appVersion": app_version, "sdk": sdk, "platform": platform, "python": python, "pygame": pygame},
+        separators=(",", ":"),
+    )

@@ -1,0 +1,106 @@
+"""The global plugin: `install`, and what speaks to the installed one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ._errors import AlreadyInstalledError, NotInstalledError
+from ._messages import EndSessionResponse
+from ._plugin import SessionPlugin
+from ._settings import Consent, OnDelivered, ScriptData, Settings
+
+_plugin: SessionPlugin | None = None
+
+
+def install(
+    *,
+    app: str | None = None,
+    author: str | None = None,
+    endpoint: str | None = None,
+    api_key: str | None = None,
+    secret: str | None = None,
+    credential: str = "device",
+    player_id: str | None = None,
+    app_version: str | None = None,
+    background_grace: float | None = None,
+    background_on: Literal["focus", "minimize"] = "focus",
+    script_data: ScriptData | None = None,
+    consent: Consent = "granted",
+    on_delivered: OnDelivered | None = None,
+    exit_delivery: Literal["after", "wait", "next-start"] = "after",
+    data_dir: str | os.PathLike[str] | None = None,
+    enabled: bool = True,
+    hook: bool = True,
+    allow_insecure: bool = False,
+    duration_unit: Literal["ms", "s"] = "ms",
+) -> SessionPlugin:
+    """Begin a session and have it end by itself when the player leaves. Before or after `pygame.init()`; any thread.
+
+    Arguments:
+        app, author: name the folder on disk (`appdirs.user_data_dir`); not needed with `data_dir`.
+        endpoint: the server's address, https unless it is on this computer. `{api_key}` in it is filled in.
+        api_key, secret, credential: as the GameSparks portal gave them. A secret in a shipped game is no secret.
+        player_id: who plays; None for an anonymous installation id.
+        app_version: sent along.
+        background_grace: seconds that a player may be away and still come back to the same session; 30 unless set,
+            at least 0.5.
+        background_on: "focus": away when no window of the game has the focus. "minimize": only when none is visible.
+        script_data: goes along with each end: a dictionary, or a function (called on the game's thread when the player
+            leaves); JSON of at most 64 KB.
+        consent: "granted", "pending" (kept, not sent) or "denied" (nothing is kept). A choice made with
+            `set_consent` is remembered and wins.
+        on_delivered: `f(session, response)`, called on the game's thread, at a later start too.
+        exit_delivery: what becomes of the last end at exit. "after" and "next-start": at the next start. "wait":
+            wait up to 2 s for it.
+        data_dir: the folder itself, instead of the one that `app` and `author` name.
+        enabled: False: does nothing and checks nothing.
+        hook: False: the game calls `process_event` and `update` itself.
+        allow_insecure: let an endpoint be http on another computer.
+        duration_unit: the unit of the server's `sessionDuration`: "ms" or "s". It was never documented.
+
+    Unset settings are asked of the environment: GS_PYGAME_ENDPOINT, _API_KEY, _SECRET, _PLAYER_ID, _DATA_DIR,
+    _BACKGROUND_GRACE. GS_PYGAME_DISABLED=1 and DO_NOT_TRACK=1 always win.
+
+    Called again with equal settings it returns the same plugin. Raises ConfigurationError if a setting is wrong,
+    PygameNotFoundError without a working pygame, and AlreadyInstalledError for other settings before `close()`.
+    """
+    global _plugin
+    settings = Settings(**locals())
+    if _plugin is not None and not _plugin.closed:
+        differing = _plugin.settings.differing(settings.resolved(os.environ))
+        if differing:
+            raise AlreadyInstalledError(
+                f"gs_pygame is installed already, with other values of {', '.join(differing)}: "
+                "call close() on the first plugin before you install another"
+            )
+        return _plugin
+    _plugin = SessionPlugin(settings)
+    return _plugin
+
+
+def installed() -> SessionPlugin:
+    """The plugin of the last install(). Raises NotInstalledError before it and after close()."""
+    if _plugin is None or _plugin.closed:
+        raise NotInstalledError("no gs_pygame plugin is installed: call gs_pygame.install(...) first")
+    return _plugin
+
+
+@dataclass(frozen=True, slots=True)
+class EndSessionRequest:
+    """GameSparks' request: records the end of the current player's session.
+
+    Sent through the installed plugin, so it is durable: it is on disk when `send` returns, and delivered when the
+    server can be reached, in this run of the game or a later one. The same as `plugin.end_session(script_data)`.
+    """
+
+    script_data: Mapping[str, Any] = field(default_factory=dict)
+
+    def send(self, callback: Callable[[EndSessionResponse], None] | None = None) -> None:
+        """End the session; `callback` gets the answer on the game's thread if it comes while this process runs.
+
+        The game's thread. Raises NotInstalledError before install().
+        """
+        installed()._end_session(dict(self.script_data), callback)

@@ -1,0 +1,98 @@
+"""Carries the lifecycle's decisions into the outbox, in their order, all that are due in one commit.
+
+The game's thread writes them at once with 5 ms of patience. What it cannot write stays in line, and the keeper writes
+it with more patience; nothing overtakes it. Numbers and withdrawals are answered by the outbox when it is written.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ._lifecycle import Decision, Release, Save, Start, Withdraw
+from ._outbox import Numbered, Outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A decision, with what it carries: the script data (JSON) and the player of that moment."""
+
+    decision: Decision
+    script_data: str
+    player_id: str | None
+
+
+class Journal:
+    """`run`: this process's name in the outbox. `about`: JSON on game and platform, kept with each session.
+
+    `on_lost(session_id)`: an end to be withdrawn had already gone. `on_released()`: there is something to deliver.
+    """
+
+    def __init__(self, run: str, about: str, on_lost: Callable[[str], None], on_released: Callable[[], None]) -> None:
+        self._run = run
+        self._about = about
+        self._on_lost = on_lost
+        self._on_released = on_released
+        self._entries: deque[Entry] = deque()
+        self._writing = threading.Lock()
+        self._previous_id: str | None = None
+        self.numbered: dict[str, Numbered] = {}
+
+    def __bool__(self) -> bool:
+        """True while something is not written yet."""
+        return bool(self._entries)
+
+    def add(self, entries: list[Entry]) -> None:
+        self._entries.extend(entries)
+
+    def write(self, outbox: Outbox, wait: bool) -> bool:
+        """Write what is in line; True if nothing is left. With `wait` False, give way to another thread that writes.
+
+        Raises OutboxError, having written nothing; it all stays in line.
+        """
+        if not self._writing.acquire(blocking=wait):
+            return False
+        try:
+            batch = list(self._entries)
+            if not batch:
+                return True
+            lost = []
+            with outbox.transaction():
+                for entry in batch:
+                    if not self._write_one(outbox, entry):
+                        lost.append(entry.decision.session_id)
+            for _ in batch:
+                self._entries.popleft()
+        finally:
+            self._writing.release()
+        for session_id in lost:
+            self._on_lost(session_id)
+        if any(isinstance(entry.decision, Release) for entry in batch):
+            self._on_released()
+        return not self._entries
+
+    def _write_one(self, outbox: Outbox, entry: Entry) -> bool:
+        """False if an end was to be withdrawn and had gone."""
+        match entry.decision:
+            case Start(session_id, started):
+                self.numbered = {
+                    session_id: outbox.start(
+                        self._run,
+                        session_id,
+                        started.wall,
+                        entry.player_id,
+                        entry.script_data,
+                        self._about,
+                        self._previous_id,
+                    )
+                }
+                self._previous_id = session_id
+            case Save(session_id, reason, active, wall):
+                outbox.save(session_id, reason, active, wall, entry.script_data)
+            case Withdraw(session_id):
+                return outbox.withdraw(session_id)
+            case Release(session_id):
+                outbox.release(session_id)
+        return True

@@ -1,0 +1,123 @@
+"""The helper loop of a running game: heartbeat, flushing the disk, the end of a grace, what dead runs left.
+
+It never touches the network, so nothing a server does can make it miss a beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from ._clock import Clock, Instant
+from ._errors import OutboxError
+from ._lifecycle import HEARTBEAT, Progress
+from ._outbox import Outbox, Receipt
+from ._runfile import RunFile, dead_runs, run_path
+
+SCAN = 60.0
+"""Seconds between two looks for copies of the game that have died."""
+
+
+class Kept(Protocol):
+    """What the keeper keeps going."""
+
+    def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
+        """Time has passed. How far the session has got, and the elapsed clock's reading when the grace is over."""
+
+    def write(self, outbox: Outbox) -> bool:
+        """Write down what the game's thread could not. False if something is left."""
+
+    def take_told(self) -> list[str]:
+        """The sessions whose receipts the game has been told of since the last call."""
+
+    def recovered(self, receipts: list[Receipt]) -> None:
+        """A look for dead runs is done; at the first one, the receipts that the game was never told of."""
+
+    def trouble(self, error: Exception) -> None:
+        """The disk could not be used."""
+
+
+class Keeper:
+    """`runs`: the folder of run files; None with an outbox in memory, as is `run_file`."""
+
+    def __init__(self, kept: Kept, outbox: Outbox, clock: Clock, runs: Path | None, run_file: RunFile | None) -> None:
+        self._kept = kept
+        self._outbox = outbox
+        self._clock = clock
+        self._runs = runs
+        self._run_file = run_file
+        self._next_scan: float | None = None  # on the elapsed clock; None: at once
+        self._beaten: Progress | None = None
+        self._dirty = True
+
+    def dirty(self) -> None:
+        """Something was written that has not been flushed. Any thread."""
+        self._dirty = True
+
+    def turn(self) -> float:
+        """Everything that is due. Seconds until the next turn."""
+        at = self._clock.now()
+        progress, deadline = self._kept.pulse(at)
+        self._guarded(lambda: self._beat(progress))
+        self._guarded(self._write)
+        if self._next_scan is None or at.elapsed >= self._next_scan:
+            self._guarded(self._scan)
+        self._guarded(self._flush)
+        return HEARTBEAT if deadline is None else min(HEARTBEAT, max(0.0, deadline - self._clock.now().elapsed))
+
+    def close(self) -> None:
+        """Write and flush what is left, and leave nothing to recover; if that fails, leave it to the next start."""
+        written = self._guarded(self._write)
+        self._guarded(self._flush)
+        if self._run_file is not None and written:
+            self._run_file.close()
+        self._outbox.close()
+
+    def _guarded(self, step: Callable[[], bool | None]) -> bool:
+        """One step's trouble is no other step's; False if there was any."""
+        try:
+            return step() is not False
+        except (OSError, OutboxError) as error:
+            self._kept.trouble(error)
+            return False
+
+    def _beat(self, progress: Progress | None) -> None:
+        if self._run_file is not None and progress is not None and progress != self._beaten:
+            self._run_file.beat(progress)
+            self._beaten = progress
+
+    def _write(self) -> bool:
+        told = self._kept.take_told()
+        if told:
+            self._outbox.told(told)
+        return self._kept.write(self._outbox)
+
+    def _flush(self) -> None:
+        if self._dirty:
+            self._dirty = False
+            self._outbox.prune()
+            self._outbox.sync()
+
+    def _scan(self) -> None:
+        first = self._next_scan is None
+        self._next_scan = self._clock.now().elapsed + SCAN
+        receipts = self._outbox.untold() if first else []
+        try:
+            if self._runs is not None:
+                self._recover(self._runs)
+        finally:
+            self._kept.recovered(receipts)
+
+    def _recover(self, runs: Path) -> None:
+        for dead in dead_runs(runs):
+            try:
+                self._outbox.recover(dead.run, dead.progress())
+            except OutboxError:
+                dead.leave()
+                raise
+            dead.bury()
+        for run in self._outbox.unfinished_runs():
+            if not run_path(runs, run).exists():  # it is made before the run's first session
+                self._outbox.recover(run, None)
+        self._dirty = True

@@ -1,0 +1,140 @@
+"""What is said: the session as a game sees it, the end as the outbox keeps it, the answer as a server gives it.
+
+Names on the wire follow GameSparks (`EndSessionRequest`, `scriptData`, `sessionDuration`, `requestId`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Literal
+
+Reason = Literal["background", "quit", "crash", "abnormal", "suspend", "explicit"]
+"""Why a session ended. `abnormal`: the process died and a later start found out (the word is Sentry's)."""
+
+JSON = dict[str, Any]
+
+SCRIPT_DATA_LIMIT = 64 * 1024
+"""Bytes of JSON that a game may send along with an end; GameSparks took requests of at most 256 KB."""
+
+
+def to_datetime(wall: float) -> datetime:
+    """Unix time in seconds as an aware UTC datetime, clamped to the years a datetime can hold."""
+    clamped = min(max(wall, 0.0), 253402300799.0)
+    return datetime.fromtimestamp(clamped, timezone.utc)
+
+
+def to_rfc3339(wall: float) -> str:
+    """Unix time in seconds as RFC 3339 in UTC with milliseconds, the form the wire uses."""
+    return to_datetime(wall).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def dump_script_data(value: object) -> str:
+    """`value` as compact JSON.
+
+    Raises ValueError, in words for a game's author, if it is no JSON object, holds the reserved key `session`,
+    or is over SCRIPT_DATA_LIMIT.
+    """
+    if not isinstance(value, Mapping):
+        raise ValueError(f"script_data must be a dictionary, not {type(value).__name__}")
+    if "session" in value:
+        raise ValueError('script_data must not hold the key "session": the plugin\'s own measurements travel there')
+    try:
+        text = json.dumps(dict(value), separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"script_data must be JSON (strings, numbers, lists, dictionaries): {error}") from None
+    if len(text) > SCRIPT_DATA_LIMIT:  # json.dumps escapes to ASCII: characters are bytes
+        raise ValueError(f"script_data is {len(text)} bytes of JSON; at most {SCRIPT_DATA_LIMIT} are allowed")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A snapshot of a session.
+
+    `number` and `previous_id` are None while the outbox could not be reached. `active` is in seconds.
+    `grace_left` is in seconds and None unless the player is away; `ended_at` and `reason` are None unless it has ended.
+    """
+
+    id: str
+    number: int | None
+    previous_id: str | None
+    state: Literal["active", "away", "ended"]
+    started_at: datetime
+    active: float
+    grace_left: float | None = None
+    ended_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An ended session as it lies in the outbox: all a destination needs, and nothing that can change later."""
+
+    session_id: str
+    number: int | None
+    previous_id: str | None
+    installation_id: str
+    player_id: str
+    started_at: float  # Unix time, seconds
+    active: float  # seconds
+    wall: float  # seconds from start to end, on the elapsed clock
+    reason: str
+    script_data: str  # JSON
+    about: str  # JSON: appVersion, sdk, platform, python, pygame of the run that played it
+
+    @property
+    def request_id(self) -> str:
+        """The same for every attempt, and for everyone who might deliver this end (`d_` marks durable requests)."""
+        return f"d_{self.session_id}"
+
+    @property
+    def ended_at(self) -> float:
+        """Unix time in seconds; start + elapsed, so that no changed wall clock can put it before the start."""
+        return self.started_at + self.wall
+
+    def measured(self) -> JSON:
+        """What the client measured: `scriptData.session` on the wire."""
+        return {
+            "id": self.session_id,
+            "previousId": self.previous_id,
+            "number": self.number,
+            "installationId": self.installation_id,
+            "startedAt": to_rfc3339(self.started_at),
+            "endedAt": to_rfc3339(self.ended_at),
+            "activeMs": round(self.active * 1000),
+            "wallMs": round(self.wall * 1000),
+            "reason": self.reason,
+            **json.loads(self.about),
+        }
+
+    def snapshot(self) -> Session:
+        """This end as the Session that `on_delivered` is given."""
+        return Session(
+            id=self.session_id,
+            number=self.number,
+            previous_id=self.previous_id,
+            state="ended",
+            started_at=to_datetime(self.started_at),
+            active=self.active,
+            ended_at=to_datetime(self.ended_at),
+            reason=self.reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EndSessionResponse:
+    """A server's verified answer. `session_duration` is in milliseconds, None if the server gave none."""
+
+    session_duration: int | None
+    script_data: JSON = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        return json.dumps({"sessionDuration": self.session_duration, "scriptData": self.script_data})
+
+    @classmethod
+    def from_json(cls, text: str) -> EndSessionResponse:
+        value = json.loads(text)
+        return cls(value["sessionDuration"], value["scriptData"])

@@ -1,0 +1,232 @@
+"""The plugin: wires window, engine, exit and callbacks together, and is what a game holds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from . import _consent
+from ._clock import Clock, SystemClock
+from ._engine import Engine, Status, about_json
+from ._errors import PygameNotFoundError
+from ._exit import ExitWatch, reason_of
+from ._messages import EndSessionResponse, Reason, Session
+from ._settings import Consent, Settings
+from .destinations import Destination
+from .destinations.gamesparks import GameSparks
+
+if TYPE_CHECKING:
+    from ._pygame import Adapter, Probe
+
+log = logging.getLogger("gs_pygame")
+
+WAIT_AT_EXIT = 2.0
+"""Seconds that `exit_delivery="wait"` waits for the last delivery; Sentry's default shutdown_timeout."""
+
+NO_SECRET = "none"
+"""Stands in the path where no secret is set; `gs-pygame serve` without --secret takes any."""
+
+Answered = Callable[[EndSessionResponse], None]
+
+
+class SessionPlugin:
+    """Ends the player's session when they leave. `gs_pygame.install` makes one; this is the same without globals.
+
+    A session begins with the construction. Methods are for the game's thread, whichever thread that is; none raises,
+    and none but `flush` waits for the network. Raises ConfigurationError at construction and nowhere else.
+
+    `destination` replaces GameSparks over REST, `clock` the computer's clocks, `focused` and `visible` the questions
+    to pygame whether the player is there (`pygame.key.get_focused`, `pygame.display.get_active`).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        destination: Destination | None = None,
+        clock: Clock | None = None,
+        *,
+        focused: Probe | None = None,
+        visible: Probe | None = None,
+    ) -> None:
+        self.settings = settings.resolved(os.environ)
+        self.closed = False
+        self._engine: Engine | None = None
+        self._answered: dict[str, Answered] = {}
+        if not self.settings.enabled:
+            return
+        self.settings.validate(needs_endpoint=destination is None)
+        self._destination = destination
+        self._clock = clock or SystemClock()
+        self._adapter, self._about = self._meet_pygame(focused, visible)
+        self._watch = ExitWatch(self._close, self._forked)
+        self._apply(_consent.load(self.settings.folder) or self.settings.consent)
+        if self.settings.hook:
+            self._adapter.hook()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {'closed' if self.closed else self.session}>"
+
+    def __enter__(self) -> SessionPlugin:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close(reason_of(kind))
+
+    # What a game may ask
+
+    @property
+    def session(self) -> Session | None:
+        """A snapshot of the open session; None if there is none."""
+        return self._engine.session() if self._engine else None
+
+    def status(self) -> Status:
+        """The state of the queue. Reads the outbox (about 0.1 ms): not for every frame."""
+        return self._engine.status() if self._engine else Status()
+
+    # What a game may do
+
+    def end_session(self, script_data: dict[str, Any] | None = None) -> None:
+        """End the session now, with `script_data` beside what the settings send along. It is on disk on return.
+
+        The next session begins with `start_session()`, or when the player leaves the window and returns.
+        """
+        self._end_session(script_data, None)
+
+    def _end_session(self, script_data: dict[str, Any] | None, callback: Answered | None) -> None:
+        session_id = self._engine.exit("explicit", script_data) if self._engine else None
+        if session_id and callback:
+            self._answered[session_id] = callback
+
+    def start_session(self) -> None:
+        """Begin a session; without effect while one is open."""
+        if self._engine:
+            self._engine.start()
+
+    def set_player(self, id: str) -> None:
+        """From now on this player plays, in the open session too. Ends already on disk keep their player."""
+        if not isinstance(id, str) or not id:
+            log.error("gs_pygame: set_player(%r) is ignored: allowed is a non-empty string", id)
+        elif self._engine:
+            self._engine.set_player(id)
+
+    def set_consent(self, choice: Consent) -> None:
+        """The player's own choice; kept on disk, and stronger than the setting at later starts.
+
+        `granted`: kept and sent. `pending`: kept, not sent. `denied`: what was kept is erased, and nothing is kept.
+        """
+        if choice not in _consent.CONSENTS:
+            log.error("gs_pygame: set_consent(%r) is ignored: allowed is one of %s", choice, _consent.CONSENTS)
+        elif self.settings.enabled and not self.closed:
+            _consent.store(self.settings.folder, choice)
+            self._apply(choice)
+
+    def flush(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds; True when everything that was ready has been delivered (or rejected)."""
+        delivered = self._engine.flush(timeout) if self._engine else True
+        self._tell()
+        return delivered
+
+    def close(self) -> None:
+        """End the session and let go of pygame. Idempotent; takes at most 50 ms unless `exit_delivery` is "wait"."""
+        self._close("quit")
+
+    # For install(hook=False)
+
+    def process_event(self, event: Any) -> None:
+        """Tell the plugin of one event that the game got."""
+        if self.settings.enabled:
+            self._adapter.after_event(event)
+
+    def update(self) -> None:
+        """Have the plugin look whether the player is there; once a frame."""
+        if self.settings.enabled:
+            self._adapter.sample()
+
+    # Inside
+
+    def _meet_pygame(self, focused: Probe | None, visible: Probe | None) -> tuple[Adapter, str]:
+        try:
+            import pygame
+
+            if not hasattr(pygame, "init"):  # what an uninstall of one of two flavours leaves behind
+                raise ImportError
+            from . import __version__
+            from ._pygame import Adapter, version
+        except ImportError as error:
+            raise PygameNotFoundError(
+                "no working pygame was found: install one of them with `pip install pygame` or "
+                "`pip install pygame-ce` (if both were installed, uninstall both first)"
+            ) from error
+        about = about_json(
+            self.settings.app_version,
+            f"gs_pygame {__version__}",
+            sys.platform,
+            ".".join(map(str, sys.version_info[:3])),
+            version(),
+        )
+        return Adapter(self.settings.background_on, self._tell, focused, visible), about
+
+    def _apply(self, consent: Consent) -> None:
+        if consent == "denied":
+            if self._engine:
+                self._engine.erase()
+            self._engine = None
+        elif self._engine:
+            self._engine.set_may_send(consent == "granted")
+        else:
+            self._engine = Engine(
+                self._clock,
+                self._destination or self._default_destination(),
+                self.settings.folder,
+                self.settings.grace,
+                self.settings.script_data,
+                self.settings.player_id,
+                self._about,
+                consent == "granted",
+            )
+        self._adapter.signals = self._engine
+
+    def _default_destination(self) -> Destination:
+        settings = self.settings
+        return GameSparks(settings.filled_endpoint, settings.secret or NO_SECRET, settings.credential, settings.duration_unit)
+
+    def _tell(self) -> None:
+        """Hand receipts to the game, on the game's thread."""
+        if self._engine is None:
+            return
+        for receipt in self._engine.take_receipts():
+            answered = self._answered.pop(receipt.end.session_id, None)
+            try:
+                if answered:
+                    answered(receipt.response)
+                if self.settings.on_delivered:
+                    self.settings.on_delivered(receipt.end.snapshot(), receipt.response)
+            except Exception:
+                log.exception("gs_pygame: a callback for a delivered session raised; the game goes on")
+
+    def _close(self, reason: Reason) -> None:
+        if self.closed or not self.settings.enabled:
+            return
+        self.closed = True
+        self._watch.stop()
+        self._adapter.unhook()
+        if self._engine is None:
+            return
+        if self.settings.exit_delivery == "wait":
+            self._engine.exit(reason)
+            self._engine.flush(WAIT_AT_EXIT)
+            self._tell()
+        self._engine.close(reason)
+        self._engine = None
+
+    def _forked(self) -> None:
+        """A forked child is not the game: it leaves the session, and every file, to its parent."""
+        self._adapter.unhook()
+        self.closed = True
+        self._inherited, self._engine = self._engine, None

@@ -1,0 +1,58 @@
+"""The outbox's tables, and how an older file becomes a newer one."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ._errors import OutboxTooNewError
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+        # One row for each session that is being played right now, by whichever run.
+        """
+        CREATE TABLE sessions (
+            session_id TEXT PRIMARY KEY, run TEXT NOT NULL, number INTEGER NOT NULL, previous_id TEXT,
+            player_id TEXT NOT NULL, started_at REAL NOT NULL, script_data TEXT NOT NULL, about TEXT NOT NULL
+        ) WITHOUT ROWID
+        """,
+        # `strikes`: server errors (5xx) in a row; `passes`: how often others were let pass because of them.
+        # `told`: 0 while on_delivered has not been called for a receipt.
+        """
+        CREATE TABLE ends (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT NOT NULL UNIQUE, run TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'delivered', 'rejected')),
+            bytes INTEGER NOT NULL, strikes INTEGER NOT NULL DEFAULT 0, passes INTEGER NOT NULL DEFAULT 0,
+            told INTEGER NOT NULL DEFAULT 0, number INTEGER, previous_id TEXT, player_id TEXT NOT NULL,
+            started_at REAL NOT NULL, active REAL NOT NULL, wall REAL NOT NULL, reason TEXT NOT NULL,
+            script_data TEXT NOT NULL, about TEXT NOT NULL, answer TEXT
+        )
+        """,
+        "CREATE INDEX ends_queue ON ends (state, seq, bytes)",
+    ),
+)
+"""Each step takes a file from the version of its index to the next; `PRAGMA user_version` holds the version."""
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to the newest version in one transaction. Raises OutboxTooNewError, altering nothing."""
+    latest = len(MIGRATIONS)
+    if version_of(connection) == latest:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = version_of(connection)  # again: another copy of the game may have been quicker
+        if version > latest:
+            raise OutboxTooNewError(f"the outbox has schema version {version}; this gs_pygame knows up to {latest}")
+        for step in MIGRATIONS[version:]:
+            for statement in step:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {latest}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

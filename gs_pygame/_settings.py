@@ -1,0 +1,170 @@
+"""What an author may set, where it may come from, and what is wrong with it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from ._errors import ConfigurationError
+from ._lifecycle import MIN_GRACE
+from ._messages import EndSessionResponse, Session, dump_script_data
+
+Consent = Literal["granted", "pending", "denied"]
+ScriptData = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+OnDelivered = Callable[[Session, EndSessionResponse], None]
+
+DEFAULT_GRACE = 30.0  # seconds; ends are backdated, so a long grace costs only delay
+
+_ENVIRONMENT = {
+    "endpoint": "GS_PYGAME_ENDPOINT",
+    "api_key": "GS_PYGAME_API_KEY",
+    "secret": "GS_PYGAME_SECRET",
+    "player_id": "GS_PYGAME_PLAYER_ID",
+    "data_dir": "GS_PYGAME_DATA_DIR",
+    "background_grace": "GS_PYGAME_BACKGROUND_GRACE",
+}
+_SWITCHES = ("GS_PYGAME_DISABLED", "DO_NOT_TRACK")
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "background_on": ("focus", "minimize"),
+    "consent": ("granted", "pending", "denied"),
+    "exit_delivery": ("after", "wait", "next-start"),
+    "duration_unit": ("ms", "s"),
+}
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of a plugin; the arguments of `gs_pygame.install`, which documents them.
+
+    None stands for "not given": the environment is asked next, then the default holds.
+    """
+
+    app: str | None = None
+    author: str | None = None
+    endpoint: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    credential: str = "device"
+    player_id: str | None = None
+    app_version: str | None = None
+    background_grace: float | None = None
+    background_on: Literal["focus", "minimize"] = "focus"
+    script_data: ScriptData | None = None
+    consent: Consent = "granted"
+    on_delivered: OnDelivered | None = None
+    exit_delivery: Literal["after", "wait", "next-start"] = "after"
+    data_dir: str | os.PathLike[str] | None = None
+    enabled: bool = True
+    hook: bool = True
+    allow_insecure: bool = False
+    duration_unit: Literal["ms", "s"] = "ms"
+
+    @property
+    def grace(self) -> float:
+        """Seconds, once resolved."""
+        return DEFAULT_GRACE if self.background_grace is None else self.background_grace
+
+    def resolved(self, environ: Mapping[str, str]) -> Settings:
+        """These settings with the environment's share; disabled ones are left as they are, right or wrong."""
+        if not self.enabled or any(environ.get(switch, "") not in ("", "0") for switch in _SWITCHES):
+            return replace(self, enabled=False)
+        found: dict[str, Any] = {
+            name: environ[variable]
+            for name, variable in _ENVIRONMENT.items()
+            if getattr(self, name) is None and environ.get(variable)
+        }
+        if "background_grace" in found:
+            found["background_grace"] = _to_seconds(found["background_grace"])
+        return replace(self, **found)
+
+    def validate(self, needs_endpoint: bool = True) -> None:
+        """Raises ConfigurationError that names the setting, what was given, and what is allowed.
+
+        `needs_endpoint` is False if the plugin was given a destination of its own.
+        """
+        if self.data_dir is None:
+            for name in ("app", "author"):
+                _require_name(name, getattr(self, name))
+        for name, allowed in _CHOICES.items():
+            _require(name, getattr(self, name), getattr(self, name) in allowed, " or ".join(map(repr, allowed)))
+        for name in ("credential", "player_id", "app_version", "api_key", "secret"):
+            value = getattr(self, name)
+            given = "a value of another type" if name in ("api_key", "secret") else value
+            _require(name, given, value is None or (isinstance(value, str) and value != ""), "a non-empty string")
+        _require(
+            "background_grace",
+            self.grace,
+            isinstance(self.grace, (int, float)) and MIN_GRACE <= self.grace < math.inf,
+            f"a number of seconds, at least {MIN_GRACE} (windows flap when others open)",
+        )
+        on_delivered = self.on_delivered
+        _require("on_delivered", on_delivered, on_delivered is None or callable(on_delivered), "a function or None")
+        if self.script_data is not None and not callable(self.script_data):
+            try:
+                dump_script_data(self.script_data)
+            except ValueError as error:
+                raise ConfigurationError(str(error)) from None
+        if needs_endpoint:
+            self._validate_endpoint()
+
+    def _validate_endpoint(self) -> None:
+        if not self.endpoint:
+            raise ConfigurationError(
+                "endpoint is not set. The hosted GameSparks service ended on 30 September 2022, so there is no "
+                "default: run a server of your own (`gs-pygame serve` starts one at http://127.0.0.1:8765) and pass its "
+                "address as endpoint=..., or set GS_PYGAME_ENDPOINT"
+            )
+        if "{api_key}" in self.endpoint and not self.api_key:
+            raise ConfigurationError("endpoint holds {api_key}, but api_key is not set: pass api_key=...")
+        url = urlsplit(self.filled_endpoint)
+        allowed = "an address like https://sessions.example.com, without a query or a user name"
+        plain = not (url.query or url.fragment or url.username or url.password)
+        _require("endpoint", self.endpoint, url.scheme in ("http", "https") and bool(url.hostname) and plain, allowed)
+        if url.scheme == "http" and url.hostname not in _LOOPBACK and not self.allow_insecure:
+            raise ConfigurationError(
+                f"endpoint {self.endpoint!r} is not encrypted, and the secret would travel in the clear: use https, "
+                "a loopback address (127.0.0.1), or pass allow_insecure=True"
+            )
+
+    @property
+    def filled_endpoint(self) -> str:
+        """The endpoint with the API key in its place. Never log it."""
+        return (self.endpoint or "").replace("{api_key}", self.api_key or "")
+
+    @property
+    def folder(self) -> Path:
+        """Where everything lies on disk."""
+        if self.data_dir is not None:
+            return Path(self.data_dir)
+        import appdirs
+
+        return Path(appdirs.user_data_dir(self.app, self.author), "gs_pygame")
+
+    def differing(self, other: Settings) -> list[str]:
+        """The names of the settings that differ; functions compare by identity."""
+        return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
+
+
+def _to_seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"GS_PYGAME_BACKGROUND_GRACE is {text!r}; allowed is a number of seconds, at least {MIN_GRACE}"
+        ) from None
+
+
+def _require(name: str, given: object, ok: bool, allowed: str) -> None:
+    if not ok:
+        raise ConfigurationError(f"{name} is {given!r}; allowed is {allowed}")
+
+
+def _require_name(name: str, value: object) -> None:
+    ok = isinstance(value, str) and value.strip() not in ("", ".", "..") and not set(value) & set('/\\:*?"<>|\0')
+    _require(name, value, ok, "a name that can be a folder's (it says where the game's sessions are kept on disk)")

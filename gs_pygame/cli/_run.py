@@ -1,0 +1,92 @@
+"""`gs-pygame run`: an unmodified script or module, with the plugin installed before its first line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.abc
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from .._errors import ConfigurationError
+from .._install import install
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `run`; all after the target belongs to the game."""
+    parser.add_argument("--app", help="the game's name; it names the folder on disk (default: the target's name)")
+    parser.add_argument("--author", default="gs_pygame", help="names the folder on disk, too (default: gs_pygame)")
+    parser.add_argument("--endpoint", help="the server's address (GS_PYGAME_ENDPOINT)")
+    parser.add_argument("--grace", type=float, metavar="SECONDS", help="how long a player may be away (default: 30)")
+    parser.add_argument("--data-dir", metavar="DIR", help="keep the sessions here (GS_PYGAME_DATA_DIR)")
+    parser.add_argument("-m", dest="module", action="store_true", help="the target is a module, not a file")
+    parser.add_argument("target", help="the game: a file, or with -m a module")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Become the game. Its exit code, and its exceptions, pass through; 2 if it or a setting is wrong."""
+    target = arguments.target
+    try:
+        start = _module(target) if arguments.module else _script(target)
+        install(
+            app=arguments.app or (target.replace(".", "-") if arguments.module else Path(target).stem),
+            author=arguments.author,
+            endpoint=arguments.endpoint,
+            background_grace=arguments.grace,
+            data_dir=arguments.data_dir,
+        )
+    except (ConfigurationError, ImportError, OSError, SyntaxError) as error:
+        print(f"gs-pygame run: {error}", file=sys.stderr)
+        return 2
+    sys.argv = [sys.argv[0], *arguments.arguments]
+    start()
+    return 0
+
+
+def _script(name: str) -> Callable[[], None]:
+    """A file, as `python name` would run it."""
+    path = os.path.abspath(name)
+    code = compile(Path(path).read_bytes(), path, "exec")
+
+    def start() -> None:
+        sys.argv[0] = name
+        sys.path[0] = os.path.dirname(path)
+        main = ModuleType("__main__")
+        main.__file__ = path
+        _execute(code, main)
+
+    return start
+
+
+def _module(name: str) -> Callable[[], None]:
+    """A module, as `python -m name` would run it."""
+    sys.path[0] = os.getcwd()
+    spec = importlib.util.find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        name = f"{name}.__main__"
+        spec = importlib.util.find_spec(name)
+    code = spec.loader.get_code(name) if spec and isinstance(spec.loader, importlib.abc.InspectLoader) else None
+    if spec is None or code is None:
+        raise ImportError(f"no module named {name} can be run")
+
+    def start() -> None:
+        sys.argv[0] = spec.origin or name
+        main = ModuleType("__main__")
+        main.__file__ = spec.origin
+        main.__spec__ = spec
+        main.__loader__ = spec.loader
+        main.__package__ = spec.parent
+        _execute(code, main)
+
+    return start
+
+
+def _execute(code: CodeType, main: ModuleType) -> None:
+    """The module stays in place afterwards: threads and exit handlers of the game still need it."""
+    main.__dict__["__builtins__"] = __builtins__
+    sys.modules["__main__"] = main
+    exec(code, main.__dict__)
