@@ -1,0 +1,144 @@
+"""HTTP: who may speak, how much, and which of the other rooms answers.
+
+    POST [/{api_key}]/rs/{credential}/{secret}/EndSessionRequest
+    GET  /sessions?after=RECEIVED_AT&limit=N
+    GET  /
+
+Secrets are in paths (GameSparks' way), so nothing here logs, echoes or redirects to one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hmac import compare_digest
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ._pages import render_page
+from ._protocol import (
+    MAX_BODY,
+    BodyError,
+    RequestError,
+    decode,
+    encode,
+    error_response,
+    parse_micros,
+    parse_request,
+    response,
+    session_item,
+)
+from ._store import Store
+
+_PAGE_ROWS = 50
+_DEFAULT_LIMIT = 100
+_MAX_LIMIT = 1000
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "Cache-Control": "no-store",
+}
+
+
+def create_app(store: Store, *, api_key: str | None = None, secret: str | None = None) -> Starlette:
+    """The server as an ASGI application. It does not close `store`.
+
+    Without `secret` every secret is accepted; without `api_key` every key is.
+    """
+    site = _Site(store, api_key, secret)
+    # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
+    call = "/rs/{credential}/{secret:path}/{request_type}"
+    app = Starlette(
+        routes=[
+            Route("/", site.page),
+            Route("/sessions", site.sessions),
+            Route(call, site.call, methods=["POST"]),
+            Route("/{api_key}" + call, site.call, methods=["POST"]),
+        ],
+        exception_handlers={HTTPException: _sentence},
+    )
+    app.router.redirect_slashes = False  # a redirect would repeat the path, secret and all
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    store: Store
+    api_key: str | None
+    secret: str | None
+
+    async def call(self, request: Request) -> Response:
+        """An EndSessionRequest. 403 wrong key or secret, 404 another request, 413 too long, 400 no JSON object."""
+        path = request.path_params
+        if not (_matches(self.secret, path["secret"]) and _matches(self.api_key, path.get("api_key"))):
+            raise HTTPException(403, "The API key or the secret is wrong.")
+        if path["request_type"] != "EndSessionRequest":
+            raise HTTPException(404, "This server answers EndSessionRequest only.")
+        try:
+            body = decode(await _read(request))
+        except BodyError as error:
+            raise HTTPException(400, str(error)) from None
+        try:
+            end = parse_request(body)
+        except RequestError as error:
+            return _json(error_response(body, error))
+        return _json(await run_in_threadpool(self.store.record, end, response(end)))
+
+    async def sessions(self, request: Request) -> Response:
+        """A page of sessions, oldest first; the last one's `receivedAt` as `after` gives the next page."""
+        after, limit = _after(request.query_params.get("after")), _limit(request.query_params.get("limit"))
+        found = await run_in_threadpool(self.store.after, after, limit)
+        return _json([session_item(received.request, received.received_at) for received in found])
+
+    async def page(self, _request: Request) -> Response:
+        """The page for people."""
+        html = await run_in_threadpool(lambda: render_page(self.store.latest(_PAGE_ROWS), self.store.totals()))
+        content = html.encode("utf-8", "replace")  # half a surrogate pair has no UTF-8
+        return Response(content, media_type="text/html", headers=_PAGE_HEADERS)
+
+
+def _matches(expected: str | None, given: str | None) -> bool:
+    """Whether `given` is right, in a time that does not tell how much of it is. An absent one is not asked for."""
+    return expected is None or given is None or compare_digest(expected.encode(), given.encode())
+
+
+async def _read(request: Request) -> bytes:
+    """The body. Counts what comes, since Content-Length may lie; raises HTTPException 413 past MAX_BODY bytes."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise HTTPException(413, f"The body must be at most {MAX_BODY // 1024} KB.")
+    except ClientDisconnect:
+        raise HTTPException(400, "The body ended early.") from None
+    return bytes(body)
+
+
+def _after(text: str | None) -> int:
+    try:
+        return -1 if text is None else parse_micros(text)
+    except ValueError:
+        raise HTTPException(400, "after must be a time as in receivedAt, like 2026-01-31T12:00:00.000000Z.") from None
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _DEFAULT_LIMIT
+    if re.fullmatch("[0-9]{1,4}", text) is None or not 1 <= int(text) <= _MAX_LIMIT:
+        raise HTTPException(400, f"limit must be a whole number from 1 to {_MAX_LIMIT}.")
+    return int(text)
+
+
+def _json(value: object) -> Response:
+    return Response(encode(value), media_type="application/json")
+
+
+async def _sentence(_request: Request, error: Exception) -> Response:
+    """An HTTP error as JSON. No `@class` and no requestId: a client must not take it for the game server's answer."""
+    assert isinstance(error, HTTPException)
+    return Response(encode({"error": error.detail}), error.status_code, error.headers, "application/json")

@@ -1,0 +1,158 @@
+"""The page for people at `GET /`: the latest sessions and the totals. A pure function of what the store says.
+
+The template is a string here, not a package data file, and the page loads nothing from elsewhere. Everything that came
+from a client goes through jinja2's autoescape.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from jinja2 import Environment
+
+from ._protocol import own_data
+from ._store import Received, Totals
+
+_DASH = "\N{EN DASH}"  # where nothing is known
+_SCRIPT_DATA_SHOWN = 240  # characters; the rest is in GET /sessions
+_REASONS = {
+    "background": "left the window",
+    "quit": "quit the game",
+    "crash": "the game failed with an exception",
+    "abnormal": "the game was killed; found at its next start",
+    "suspend": "the computer slept",
+    "explicit": "the game ended it",
+}
+
+_TEMPLATE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="5">
+<title>{% if totals.sessions %}{{ totals.sessions }} · {% endif %}Sessions · gs_pygame</title>
+<link rel="icon" href="data:,">
+<style>
+:root { color-scheme: light dark; --ground: #f6f7f9; --card: #fff; --ink: #1b2330; --quiet: #66718a; --line: #e4e7ee;
+  --accent: #3457d5; --badge: #e8ecfb; --alarm: #a8321f; --alarm-badge: #fbe9e5; }
+@media (prefers-color-scheme: dark) { :root { --ground: #12151c; --card: #1a1f29; --ink: #e6eaf2; --quiet: #94a0b8;
+  --line: #2a3140; --accent: #9db4ff; --badge: #26304d; --alarm: #ff9d8a; --alarm-badge: #45241f; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: 1280px; margin: 0 auto; padding: 40px 24px 64px; }
+h1 { margin: 0; font-size: 26px; letter-spacing: -.01em; }
+p { margin: 4px 0 0; color: var(--quiet); }
+code { font: 13px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
+.totals { display: flex; flex-wrap: wrap; gap: 12px; margin: 28px 0 20px; padding: 0; }
+.totals div { flex: 1 1 160px; padding: 14px 18px; background: var(--card); border: 1px solid var(--line);
+  border-radius: 10px; }
+.totals dt { color: var(--quiet); font-size: 13px; }
+.totals dd { margin: 2px 0 0; font-size: 24px; font-weight: 600; font-variant-numeric: tabular-nums; }
+.card { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th { padding: 12px 14px; color: var(--quiet); font-size: 13px; font-weight: 500; text-align: left;
+  white-space: nowrap; border-bottom: 1px solid var(--line); }
+td { padding: 11px 14px; vertical-align: top; white-space: nowrap; }
+tr + tr td { border-top: 1px solid var(--line); }
+.right { text-align: right; }
+td.name { max-width: 180px; overflow: hidden; text-overflow: ellipsis; }
+td.data { min-width: 220px; white-space: normal; overflow-wrap: anywhere; color: var(--quiet); }
+td.length { font-weight: 600; }
+.day { color: var(--quiet); }
+.badge { display: inline-block; max-width: 140px; padding: 1px 10px; border-radius: 99px; background: var(--badge);
+  color: var(--accent); font-size: 13px; overflow: hidden; text-overflow: ellipsis; vertical-align: bottom; }
+.alarm { background: var(--alarm-badge); color: var(--alarm); }
+.empty { padding: 56px 24px; text-align: center; }
+.empty h2 { margin: 0 0 8px; font-size: 19px; }
+.empty p { max-width: 600px; margin: 8px auto 0; }
+footer { margin-top: 20px; font-size: 13px; color: var(--quiet); }
+a { color: var(--accent); }
+</style>
+</head>
+<body>
+<main>
+<h1>Sessions</h1>
+<p>What players' games reported when their players left.</p>
+{% if recent %}
+<dl class="totals">
+<div><dt>Sessions</dt><dd>{{ totals.sessions }}</dd></div>
+<div><dt>Players</dt><dd>{{ totals.players }}</dd></div>
+<div><dt>Time played</dt><dd>{{ totals.active_ms | length_of_time }}</dd></div>
+</dl>
+<div class="card">
+<table>
+<thead><tr><th class="right">No.</th><th>Player</th><th>Started (UTC)</th><th>Ended (UTC)</th>
+<th class="right">Active</th><th>Reason</th><th>Script data</th></tr></thead>
+<tbody>
+{% for received in recent %}
+{% set request = received.request %}{% set session = request.session %}
+<tr>
+<td class="right">{{ session.number | or_dash }}</td>
+<td class="name" title="{{ request.player_id | or_dash }}">{{ request.player_id | or_dash }}</td>
+<td>{{ moment(session.started_at) }}</td>
+<td>{{ moment(session.ended_at) }}</td>
+<td class="right length">{{ session.active_ms | length_of_time }}</td>
+<td><span class="badge{% if session.reason in ('crash', 'abnormal') %} alarm{% endif %}" \
+title="{{ reasons.get(session.reason, session.reason) | or_dash }}">{{ session.reason | or_dash }}</span></td>
+<td class="data"><code>{{ received | script_data }}</code></td>
+</tr>
+{% endfor %}
+</tbody>
+</table>
+</div>
+<footer>{% if totals.sessions > recent | length %}The latest {{ recent | length }} of {{ totals.sessions }}, \
+newest{% else %}Newest{% endif %} first. \
+No. counts each installation's own sessions; Active leaves out time away. \
+All of it as JSON: <a href="/sessions">/sessions</a></footer>
+{% else %}
+<div class="card empty" style="margin-top: 28px">
+<h2>No session has ended yet</h2>
+<p>Play the game and leave it: close it, or stay in another window for longer than its grace, \
+which is 30 seconds unless the game sets another. The session shows here as soon as it is delivered.</p>
+<p>A game reports here when its endpoint is this page's address.</p>
+</div>
+{% endif %}
+</main>
+</body>
+</html>
+"""
+
+_MOMENT = """{% macro moment(time) %}{% if time %}<time datetime="{{ time }}"><span class="day">{{ time[:10] }}</span> \
+{{ time[11:19] }}</time>{% else %}{{ time | or_dash }}{% endif %}{% endmacro %}"""
+
+
+def render_page(recent: Sequence[Received], totals: Totals) -> str:
+    """The page as HTML. `recent` is shown in the order given."""
+    return _template.render(recent=recent, totals=totals, reasons=_REASONS)
+
+
+def length_of_time(ms: int | None) -> str:
+    """Milliseconds as people say it: `0.4 s`, `12 s`, `3 min 07 s`, `2 h 05 min`; a dash for None."""
+    if ms is None:
+        return _DASH
+    seconds = ms // 1000
+    if seconds < 10:
+        return f"{ms // 100 / 10:.1f} s"
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02} s"
+    return f"{seconds // 3600:,} h {seconds % 3600 // 60:02} min"
+
+
+def _or_dash(value: object) -> object:
+    return _DASH if value is None else value
+
+
+def _script_data(received: Received) -> str:
+    """The player's own script data as one short line of JSON."""
+    own = own_data(received.request)
+    text = json.dumps(own, ensure_ascii=False) if own else _DASH
+    return text if len(text) <= _SCRIPT_DATA_SHOWN else text[:_SCRIPT_DATA_SHOWN] + " …"
+
+
+_environment = Environment(autoescape=True, trim_blocks=True)
+_environment.filters.update(length_of_time=length_of_time, or_dash=_or_dash, script_data=_script_data)
+_template = _environment.from_string(_MOMENT + _TEMPLATE)

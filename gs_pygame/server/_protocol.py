@@ -1,0 +1,231 @@
+"""The wire of EndSessionRequest: bytes to checked values, values to JSON. Pure: no I/O, no clock.
+
+Names follow GameSparks. What the client measured travels in `scriptData.session` (this project's convention); it is
+optional, and a part of it that is ill-typed is dropped alone: a server must not lose an end over a detail of it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, NoReturn
+
+JSON = dict[str, Any]
+
+MAX_BODY = 256 * 1024
+"""Bytes of a request; GameSparks' own limit."""
+
+_REQUEST_CLASS = ".EndSessionRequest"
+_RESPONSE_CLASS = ".EndSessionResponse"
+_MAX_REQUEST_ID = 128  # characters; it is a database key
+_MAX_DEPTH = 100  # levels of scriptData; Python's json stops somewhere below 1000, which depends on its caller
+_MAX_MS = 100 * 365 * 24 * 3600 * 1000  # a hundred years; no play is longer, and sums stay within 64 bits
+_MAX_NUMBER = 2**53  # beyond it JSON's readers disagree about integers
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)",
+    re.ASCII,
+)
+
+
+class BodyError(ValueError):
+    """The body is not a JSON object. The message is a sentence for its sender."""
+
+
+class RequestError(ValueError):
+    """The body is a JSON object, but no valid request. `fields` maps each field at fault to what it must be."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name} {what}" for name, what in fields.items()))
+        self.fields = dict(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`scriptData.session`: what the client measured. None where it said nothing valid. Times are RFC 3339, UTC, ms."""
+
+    id: str | None = None
+    previous_id: str | None = None
+    number: int | None = None
+    installation_id: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    active_ms: int | None = None
+    wall_ms: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndSessionRequest:
+    """A valid request. `script_data` is whole, with its `session` part as it came."""
+
+    request_id: str
+    player_id: str | None
+    session: Measured
+    script_data: JSON
+
+
+def decode(body: bytes) -> JSON:
+    """The JSON object in `body` (UTF-8, RFC 8259: no NaN, no Infinity, no number beyond a double). Raises BodyError."""
+    try:
+        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise BodyError(f"The body must be JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BodyError("The body must be a JSON object.")
+    return value
+
+
+def encode(value: object) -> str:
+    """`value` as compact JSON in ASCII, so that even half a surrogate pair comes back as it was sent."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def parse_request(body: JSON) -> EndSessionRequest:
+    """Check a decoded body. Raises RequestError naming every field that is wrong."""
+    wrong: dict[str, str] = {}
+    if body.get("@class") != _REQUEST_CLASS:
+        wrong["@class"] = f"must be {_REQUEST_CLASS}"
+    request_id = _text(body.get("requestId"))
+    if request_id is None or len(request_id) > _MAX_REQUEST_ID:
+        wrong["requestId"] = f"must be a string of 1 to {_MAX_REQUEST_ID} characters"
+    script_data = {} if body.get("scriptData") is None else body["scriptData"]
+    if not isinstance(script_data, dict):
+        wrong["scriptData"] = "must be an object"
+    elif _deeper_than(_MAX_DEPTH, script_data):
+        wrong["scriptData"] = f"must not be nested deeper than {_MAX_DEPTH} levels"
+    if wrong or request_id is None:
+        raise RequestError(wrong)
+    measured = script_data.get("session")
+    session = _measured(measured) if isinstance(measured, dict) else Measured()
+    return EndSessionRequest(request_id, _text(body.get("playerId")), session, script_data)
+
+
+def response(request: EndSessionRequest) -> JSON:
+    """The answer to a valid request. `sessionDuration` (ms) is the client's active time: an end that waited offline
+    for a week has no other truth; without it the field is left out."""
+    answer: JSON = {"@class": _RESPONSE_CLASS, "requestId": request.request_id}
+    if request.session.active_ms is not None:
+        answer["sessionDuration"] = request.session.active_ms
+    return {**answer, "scriptData": {}}
+
+
+def error_response(body: JSON, error: RequestError) -> JSON:
+    """The answer to an invalid request: the same envelope with an `error` object; echoes a requestId that is text."""
+    answer: JSON = {"@class": _RESPONSE_CLASS}
+    if isinstance(body.get("requestId"), str):
+        answer["requestId"] = body["requestId"]
+    return {**answer, "error": error.fields}
+
+
+def session_item(request: EndSessionRequest, received_at: int) -> JSON:
+    """One element of `GET /sessions`. `received_at` is in microseconds since 1970."""
+    session = request.session
+    return {
+        "id": session.id,
+        "previousId": session.previous_id,
+        "number": session.number,
+        "installationId": session.installation_id,
+        "playerId": request.player_id,
+        "startedAt": session.started_at,
+        "endedAt": session.ended_at,
+        "activeMs": session.active_ms,
+        "wallMs": session.wall_ms,
+        "reason": session.reason,
+        "receivedAt": format_micros(received_at),
+        "requestId": request.request_id,
+        "scriptData": own_data(request),
+    }
+
+
+def own_data(request: EndSessionRequest) -> JSON:
+    """The player's own script data: all but the `session` part."""
+    return {name: value for name, value in request.script_data.items() if name != "session"}
+
+
+def format_micros(micros: int) -> str:
+    """Microseconds since 1970 as RFC 3339 in UTC with six digits."""
+    return _zulu(_EPOCH + timedelta(microseconds=micros), "microseconds")
+
+
+def parse_micros(text: str) -> int:
+    """RFC 3339 as microseconds since 1970 (a finer fraction is cut). Raises ValueError."""
+    return (_datetime(text) - _EPOCH) // timedelta(microseconds=1)
+
+
+def _measured(value: JSON) -> Measured:
+    return Measured(
+        id=_text(value.get("id")),
+        previous_id=_text(value.get("previousId")),
+        number=_integer(value.get("number"), 1, _MAX_NUMBER),
+        installation_id=_text(value.get("installationId")),
+        started_at=_time(value.get("startedAt")),
+        ended_at=_time(value.get("endedAt")),
+        active_ms=_integer(value.get("activeMs"), 0, _MAX_MS),
+        wall_ms=_integer(value.get("wallMs"), 0, _MAX_MS),
+        reason=_text(value.get("reason")),
+    )
+
+
+def _text(value: object) -> str | None:
+    """A non-empty string that any database takes (no NUL, no half of a surrogate pair), or None."""
+    if not isinstance(value, str) or not value or "\0" in value:
+        return None
+    return None if any("\ud800" <= character <= "\udfff" for character in value) else value
+
+
+def _integer(value: object, least: int, most: int) -> int | None:
+    """A whole number within the bounds, or None. 3.0 is whole: JSON has one kind of number."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and least <= value <= most else None
+
+
+def _time(value: object) -> str | None:
+    """RFC 3339 made UTC with milliseconds, or None."""
+    try:
+        return _zulu(_datetime(value), "milliseconds") if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _datetime(text: str) -> datetime:
+    """RFC 3339 as an aware UTC datetime. Raises ValueError. (Python 3.10's fromisoformat knows no Z.)"""
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError("not RFC 3339")
+    date, time, fraction, zone = match.groups()
+    micros = (fraction or "")[:6].ljust(6, "0")
+    offset = "+00:00" if zone in "Zz" else zone
+    try:
+        return datetime.fromisoformat(f"{date}T{time}.{micros}{offset}").astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError("outside the years 1 to 9999") from None
+
+
+def _zulu(moment: datetime, timespec: str) -> str:
+    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
+def _deeper_than(limit: int, value: JSON) -> bool:
+    """Whether objects and arrays nest deeper than `limit` in `value`; itself an object, it is the first level."""
+    containers: list[Any] = [value]
+    for _ in range(limit):
+        inner = [child for box in containers for child in (box.values() if isinstance(box, dict) else box)]
+        containers = [child for child in inner if isinstance(child, dict | list)]
+    return bool(containers)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number

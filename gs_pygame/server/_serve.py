@@ -1,0 +1,99 @@
+"""From settings to a running server: a loopback socket, signals, uvicorn."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import uvicorn
+
+from ._app import create_app
+from ._store import ServerError, open_store
+
+_SHUTDOWN_TIMEOUT = 3  # seconds for requests under way when asked to stop
+
+
+def serve(
+    host: str,
+    port: int,
+    database: str,
+    api_key: str | None,
+    secret: str | None,
+    ready: Callable[[int], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM. Port 0 takes a free one.
+
+    Once it listens it prints one line, the page's address, and calls `ready` with the real port.
+    Raises ServerError if `host` is not this computer, or the port or the database cannot be used.
+    """
+    with closing(_listen(host, port)) as listener, closing(open_store(database)) as store:
+        config = uvicorn.Config(
+            create_app(store, api_key=api_key, secret=secret),
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            access_log=False,  # paths hold secrets
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
+        )
+        server = uvicorn.Server(config)
+        with _signals_stop(server):
+            address, real_port = listener.getsockname()[:2]
+            name = f"[{address}]" if ":" in address else address
+            print(f"http://{name}:{real_port}/", flush=True)
+            if ready is not None:
+                ready(real_port)
+            server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket on a loopback address. Raises ServerError."""
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ServerError(f"the host must be this computer itself (127.0.0.1, ::1 or localhost), not {host!r}")
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    # With the protocol named, asyncio sets TCP_NODELAY; else Nagle's algorithm holds each answer's body back for 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if sys.platform != "win32":  # there the option means something else: to share a port that is in use
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise ServerError(f"port {port} of {address} cannot be used: {reason}") from None
+    return listener
+
+
+@contextmanager
+def _signals_stop(server: uvicorn.Server) -> Iterator[None]:
+    """SIGINT and SIGTERM stop `server` and nothing more: uvicorn raises them again when it is done, which by default
+    would end the process before the store is closed.
+
+    Only the main thread can do this; elsewhere signals are the program's own affair.
+    """
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,119 @@
+"""What the server's tests share: a server in a thread or as a process, and a request."""
+
+from __future__ import annotations
+
+import os
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+import gs_pygame
+
+DEADLINE = 30.0  # seconds; only a broken test waits this long
+
+COMMAND = """
+import argparse
+from gs_pygame.server import _cli
+parser = argparse.ArgumentParser()
+_cli.add_arguments(parser)
+raise SystemExit(_cli.run(parser.parse_args()))
+"""
+
+
+@contextmanager
+def listening(app: Starlette) -> Iterator[str]:
+    """Serve `app` in a thread on a free port; yields the address without a slash at its end."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # see _serve._listen
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_level="critical"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+
+
+class ServerProcess:
+    """`gs-pygame serve` with `options`, as a child process. Its first line has been read."""
+
+    def __init__(self, *options: str, cwd: Path) -> None:
+        self.child = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *options],
+            cwd=cwd,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        lines: queue.Queue[str] = queue.Queue()
+        stdout = self.child.stdout
+        assert stdout is not None
+        threading.Thread(target=lambda: lines.put(stdout.readline()), daemon=True).start()
+        self.first_line = lines.get(timeout=DEADLINE)
+        self.address = self.first_line.strip().rstrip("/")
+
+    def stop(self, how: Callable[[subprocess.Popen[str]], None]) -> tuple[int, str, str]:
+        """Stop it by `how`; the exit code and what it had still to say on stdout and stderr."""
+        how(self.child)
+        out, err = self.child.communicate(timeout=DEADLINE)
+        return self.child.returncode, out, err
+
+
+def environment() -> dict[str, str]:
+    """This environment, in which a child finds the same gs_pygame."""
+    assert gs_pygame.__file__ is not None
+    root = str(Path(gs_pygame.__file__).parents[1])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until `condition` holds."""
+    limit = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < limit, "the condition never came true"
+        time.sleep(0.01)
+
+
+def end(request_id: str = "d_1", **changes: Any) -> dict[str, Any]:
+    """A complete EndSessionRequest, as the client sends it."""
+    return {
+        "@class": ".EndSessionRequest",
+        "requestId": request_id,
+        "playerId": "ada",
+        "scriptData": {
+            "level": 3,
+            "session": {
+                "id": f"s-{request_id}",
+                "previousId": "s-0",
+                "number": 7,
+                "installationId": "i-1",
+                "startedAt": "2026-10-30T14:00:00.000Z",
+                "endedAt": "2026-10-30T14:05:10.250Z",
+                "activeMs": 187_000,
+                "wallMs": 310_250,
+                "reason": "background",
+                "appVersion": "1.2",
+                "sdk": "gs_pygame 0.1.0",
+                "platform": "Linux",
+                "python": "3.11.7",
+                "pygame": "2.6.1",
+            },
+        },
+        **changes,
+    }
+
+
+PATH = "/rs/device/topsecret/EndSessionRequest"

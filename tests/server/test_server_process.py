@@ -1,0 +1,192 @@
+"""The server as a process: the line it prints, how it stops, what it refuses, and what a kill leaves behind."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from server_kit import DEADLINE, PATH, ServerProcess, end, environment, eventually
+
+import gs_pygame.server
+
+Start = Callable[..., ServerProcess]
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows neither signal between processes")
+
+
+def post(address: str, request_id: str) -> httpx.Response:
+    return httpx.post(address + PATH, json=end(request_id), timeout=DEADLINE, trust_env=False)
+
+
+def listed(address: str) -> list[str]:
+    answer = httpx.get(address + "/sessions?limit=1000", timeout=DEADLINE, trust_env=False)
+    return [item["requestId"] for item in answer.json()]
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_prints_its_address_and_stops_cleanly(start: Start, tmp_path: Path, number: signal.Signals) -> None:
+    """One line with the real port; a signal ends it with code 0, quietly, and the database in one file.
+
+    A keep-alive connection that is still open does not hold it up.
+    """
+    process = start("--port", "0")
+    assert process.first_line == f"{process.address}/\n"
+    assert process.address.startswith("http://127.0.0.1:")
+    with httpx.Client(base_url=process.address, trust_env=False) as client:
+        assert client.post(PATH, json=end()).status_code == 200
+        assert process.stop(lambda child: child.send_signal(number)) == (0, "", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["gs_pygame_sessions.sqlite3"]
+
+
+@posix
+def test_kill_and_restart_loses_nothing_acknowledged(start: Start, tmp_path: Path) -> None:
+    """Killed while four clients send, three times: what was answered is there once, and the file is sound."""
+    acknowledged: set[str] = set()
+    port = "0"
+    for life in range(3):
+        process = start("--port", port, "--database", "sqlite:///killed.sqlite3")
+        port = process.address.rpartition(":")[2]
+
+        def send(client: int, life: int = life, address: str = process.address) -> None:
+            for number in range(10_000):
+                name = f"r{life}-{client}-{number}"
+                try:
+                    post(address, name).raise_for_status()
+                except httpx.TransportError:
+                    return
+                acknowledged.add(name)
+
+        before = len(acknowledged)
+        senders = [threading.Thread(target=send, args=(client,)) for client in range(4)]
+        for sender in senders:
+            sender.start()
+        eventually(lambda before=before: len(acknowledged) >= before + 20)
+        process.stop(lambda child: child.kill())
+        for sender in senders:
+            sender.join(DEADLINE)
+            assert not sender.is_alive()
+
+    process = start("--port", port, "--database", "sqlite:///killed.sqlite3")
+    names = listed(process.address)
+    assert len(names) == len(set(names))
+    assert acknowledged <= set(names)
+    assert len(set(names) - acknowledged) <= 3 * 4, "at most what was under way at each kill"
+    assert post(process.address, names[0]).json()["requestId"] == names[0]
+    assert listed(process.address) == names
+    process.stop(lambda child: child.terminate())
+    with closing(sqlite3.connect(tmp_path / "killed.sqlite3")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--host", "0.0.0.0"], "must be this computer itself"),
+        (["--host", "192.168.1.5"], "must be this computer itself"),
+        (["--host", "example.com"], "must be this computer itself"),
+        (["--host", ""], "must be this computer itself"),
+        (["--port", "70000"], "port 70000"),
+        (["--port", "0", "--database", "mysql://root:hunter2@db/x"], "sqlite:///FILE"),
+        (["--port", "0", "--database", "sqlite:///no/such/folder/x"], "cannot be used"),
+    ],
+)
+def test_what_cannot_be_served_is_one_sentence(start: Start, options: list[str], said: str) -> None:
+    """Exit code 2 and one line on stderr: no traceback, no password, nothing on stdout."""
+    code, out, err = start(*options).stop(lambda child: None)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+    assert "hunter2" not in err
+
+
+def test_a_port_in_use_is_one_sentence(start: Start, tmp_path: Path) -> None:
+    """The sentence names the port; no database is begun for nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        code, out, err = start("--port", port).stop(lambda child: None)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"port {port} of 127.0.0.1 cannot be used" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_answers_are_not_held_back(start: Start) -> None:
+    """On a connection that stays open an answer takes a few milliseconds, not the 40 of a delayed acknowledgement."""
+    process = start("--port", "0")
+    with httpx.Client(base_url=process.address, timeout=DEADLINE, trust_env=False) as client:
+        times = [client.get("/sessions").elapsed.total_seconds() for _ in range(30)]
+    assert min(times[15:]) < 0.03
+
+
+@posix
+def test_it_never_says_a_secret(start: Start) -> None:
+    """Right and wrong secrets, unknown paths, garbage instead of HTTP: none of it is repeated on stdout or stderr."""
+    process = start("--port", "0", "--secret", "hush1", "--api-key", "hush2")
+    for path in (
+        "/rs/device/hush1/EndSessionRequest",
+        "/hush2/rs/device/hush1/EndSessionRequest",
+        "/hush2/rs/device/hush3/EndSessionRequest",
+        "/hush3/rs/device/hush1/EndSessionRequest",
+        "/hush3/hush1",
+    ):
+        httpx.post(process.address + path, content=b"{", trust_env=False)
+    with socket.create_connection(("127.0.0.1", int(process.address.rpartition(":")[2]))) as raw:
+        raw.settimeout(DEADLINE)
+        raw.sendall(b"POST /rs/device/hush1/ nonsense\r\n\r\n")
+        assert raw.recv(100)
+    _, out, err = process.stop(lambda child: child.terminate())
+    assert "hush" not in process.first_line + out + err
+
+
+def test_serve_reports_its_port_and_can_listen_on_ipv6() -> None:
+    """`ready` is called with the real port once it listens; here on ::1."""
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6")
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 loopback")
+    code = (
+        "from gs_pygame.server import serve\n"
+        "serve('::1', 0, 'sqlite://', None, None, ready=lambda port: print(port, flush=True))\n"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        try:
+            address, port = child.stdout.readline().strip(), child.stdout.readline().strip()
+            assert address == f"http://[::1]:{port}/"
+            assert httpx.get(address, timeout=DEADLINE, trust_env=False).status_code == 200
+        finally:
+            child.kill()
+
+
+def test_the_command_line_needs_argparse_alone() -> None:
+    """Importing the command line and asking for its help works where the extra is not installed."""
+    code = (
+        "import sys\n"
+        "for name in ('starlette', 'uvicorn', 'sqlalchemy', 'jinja2'): sys.modules[name] = None\n"
+        "import argparse\n"
+        "from gs_pygame.server import _cli\n"
+        "parser = argparse.ArgumentParser()\n"
+        "_cli.add_arguments(parser)\n"
+        "args = parser.parse_args([])\n"
+        "print(args.host, args.port, args.database, args.api_key, args.secret)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "127.0.0.1 8765 sqlite:///gs_pygame_sessions.sqlite3 None None\n"
+
+
+def test_the_public_names_are_these() -> None:
+    """The names in __all__ exist and are loaded on demand; another is an AttributeError like any module's."""
+    assert gs_pygame.server.__all__ == ["ServerError", "Store", "create_app", "open_store", "serve"]
+    assert all(hasattr(gs_pygame.server, name) for name in gs_pygame.server.__all__)
+    with pytest.raises(AttributeError, match="nothing_of_this_name"):
+        gs_pygame.server.nothing_of_this_name  # noqa: B018  the access is the test

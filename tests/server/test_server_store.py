@@ -1,0 +1,164 @@
+"""The store on disk: once each, first answer kept, times that only rise, files that are not ours left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from server_kit import end
+
+from gs_pygame.server import ServerError, Store, _store, open_store
+from gs_pygame.server._protocol import EndSessionRequest, parse_request, response
+
+
+def request(request_id: str, **changes: object) -> EndSessionRequest:
+    return parse_request(end(request_id, **changes))
+
+
+def record(store: Store, request_id: str, **changes: object) -> dict[str, object]:
+    parsed = request(request_id, **changes)
+    return store.record(parsed, response(parsed))
+
+
+def test_what_is_recorded_is_read_back(store: Store) -> None:
+    """A request comes back equal, raw script data included."""
+    record(store, "a")
+    assert [received.request for received in store.latest(10)] == [request("a")]
+
+
+def test_a_repeat_gets_the_first_answer_and_changes_nothing(store: Store) -> None:
+    """The first request and its answer stand, whatever a repeat says."""
+    first = record(store, "a")
+    before = store.latest(10)
+    assert record(store, "a", playerId="bob", scriptData={"session": {"activeMs": 1}}) == first
+    assert store.latest(10) == before
+
+
+def test_received_times_rise_when_the_clock_does_not(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a tie or a clock that goes back, received_at is one microsecond more than the last."""
+    clock = iter([1000, 1000, 5, 2000])
+    monkeypatch.setattr(_store, "_now", lambda: next(clock))
+    for name in "abcd":
+        record(store, name)
+    assert [received.received_at for received in store.after(0, 10)] == [1000, 1001, 1002, 2000]
+
+
+def test_pages_follow_each_other_without_gap_or_overlap(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paging by the last received_at shows everything once, in order, even with a clock that stands."""
+    monkeypatch.setattr(_store, "_now", lambda: 1000)
+    names = [f"r{number}" for number in range(25)]
+    for name in names:
+        record(store, name)
+    seen: list[str] = []
+    after = -1
+    while page := store.after(after, 7):
+        seen += [received.request.request_id for received in page]
+        after = page[-1].received_at
+    assert seen == names
+
+
+def test_totals_count_players_once_and_only_known_times(store: Store) -> None:
+    """Sessions, different players, and the sum of the active times that were given."""
+    assert store.totals() == _store.Totals(0, 0, 0)
+    record(store, "a")
+    record(store, "b")
+    record(store, "c", playerId=None, scriptData={})
+    assert store.totals() == _store.Totals(3, 1, 2 * 187_000)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///{folder}/twice.sqlite3", "sqlite://"])
+def test_many_threads_at_once_store_each_request_once(tmp_path: Path, url: str) -> None:
+    """Eight threads that send the same twenty requests store twenty, on disk and in memory."""
+    store = open_store(url.format(folder=tmp_path))
+    barrier = threading.Barrier(8)
+
+    def send_all(number: int) -> list[dict[str, object]]:
+        barrier.wait(timeout=30)
+        return [record(store, f"r{i}", scriptData={"session": {"activeMs": number}}) for i in range(20)]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send_all, range(8)))
+    assert all(answer == answers[0] for answer in answers), "each saw the answer of whoever came first"
+    assert len(store.after(-1, 1000)) == 20
+    store.close()
+
+
+def test_two_stores_on_one_file_agree(tmp_path: Path) -> None:
+    """A second server on the same file waits its turn and sees what the first stored."""
+    url = f"sqlite:///{tmp_path / 'shared.sqlite3'}"
+    stores = [open_store(url), open_store(url)]
+
+    def send_all(store: Store) -> list[dict[str, object]]:
+        return [record(store, f"r{i}") for i in range(20)]
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(send_all, stores))
+    times = [received.received_at for received in stores[0].after(-1, 1000)]
+    assert len(times) == 20
+    assert times == sorted(set(times))
+    for store in stores:
+        store.close()
+
+
+def test_the_file_is_in_wal_mode_with_full_sync(tmp_path: Path) -> None:
+    """A commit is on disk before it is acknowledged, and a kill cannot tear it."""
+    path = tmp_path / "mode.sqlite3"
+    store = open_store(f"sqlite:///{path}")
+    with store._transaction() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    store.close()
+
+
+def test_it_opens_again_with_everything_in_it(tmp_path: Path) -> None:
+    """Closing twice does no harm, and the next one finds the sessions and their first answers."""
+    url = f"sqlite:///{tmp_path / 'again.sqlite3'}"
+    store = open_store(url)
+    first = record(store, "a")
+    store.close()
+    store.close()
+    store = open_store(url)
+    assert record(store, "a", scriptData={}) == first
+    assert store.totals().sessions == 1
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "",
+        "postgresql://user:hunter2@host/db",
+        "sqlite+aiosqlite:///x",
+        "sqlite://host/x",
+        "sqlite:///x?mode=ro",
+        "sqlite:////nowhere/at/all/x.sqlite3",
+    ],
+)
+def test_other_databases_are_refused_in_one_sentence(url: str) -> None:
+    """The sentence says what is allowed, or what is the matter, and shows no password."""
+    with pytest.raises(ServerError, match="the database") as caught:
+        open_store(url)
+    assert "hunter2" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
+    """Neither another program's database, nor a newer version's, nor a text file is written to."""
+    foreign, newer, text = tmp_path / "foreign", tmp_path / "newer", tmp_path / "text"
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE sessions (x)")
+    connection.close()
+    open_store(f"sqlite:///{newer}").close()
+    with sqlite3.connect(newer) as connection:
+        connection.execute("PRAGMA user_version=2")
+    connection.close()
+    text.write_text("not a database, but somebody's only copy of a poem\n" * 100)
+    for path in (foreign, newer, text):
+        before = path.read_bytes()
+        with pytest.raises(ServerError, match="the database"):
+            open_store(f"sqlite:///{path}")
+        assert path.read_bytes() == before
