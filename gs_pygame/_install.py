@@ -14,6 +14,9 @@ from ._settings import Consent, OnDelivered, ScriptData, Settings
 
 _plugin: SessionPlugin | None = None
 
+make_plugin: Callable[[Settings], SessionPlugin] = SessionPlugin
+"""What install() makes a plugin with; `gs_pygame.testing.game` puts another in its place."""
+
 
 def install(
     *,
@@ -77,7 +80,7 @@ def install(
                 "call close() on the first plugin before you install another"
             )
         return _plugin
-    _plugin = SessionPlugin(settings)
+    _plugin = make_plugin(settings)
     return _plugin
 
 

@@ -1,0 +1,92 @@
+"""A clock that a test moves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from .._clock import Instant
+from .._worker import Turn, Worker
+
+_TICK = 1e-6  # seconds: a turn that asks for no delay still lets time pass, as a thread would
+
+
+class FakeClock:
+    """Stands still until the test moves it; the plugin's workers have their turns while it moves, in the same thread.
+
+    `wall`: Unix time in seconds at which it begins.
+    """
+
+    def __init__(self, wall: float = 1_800_000_000.0) -> None:
+        self._now = Instant(wall, 1_000.0, 2_000.0)
+        self._workers: list[_FakeWorker] = []
+
+    def now(self) -> Instant:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; whatever is due in it happens, in order. With 0 all that is due now."""
+        target = self._now.active + seconds
+        while True:
+            due = min((w.due for w in self._workers if w.due is not None), default=None)
+            if due is None or due > target:
+                break
+            self._move(max(0.0, due - self._now.active))
+            for worker in [w for w in self._workers if w.due == due]:
+                worker.have_turn()
+        self._move(max(0.0, target - self._now.active))
+
+    def sleep(self, seconds: float) -> None:
+        """The computer sleeps: the wall clock and the elapsed clock run on, everything else stands still."""
+        self._now = Instant(self._now.wall + seconds, self._now.active, self._now.elapsed + seconds)
+
+    def stop(self, seconds: float) -> None:
+        """The process is stopped: all clocks run on, and nobody has a turn."""
+        self._move(seconds)
+
+    def set_wall(self, wall: float) -> None:
+        """Somebody sets the wall clock, to Unix time in seconds."""
+        self._now = Instant(wall, self._now.active, self._now.elapsed)
+
+    def worker(self, name: str, turn: Turn, close: Callable[[], None]) -> Worker:
+        worker = _FakeWorker(self, turn, close)
+        self._workers.append(worker)
+        return worker
+
+    def wait(self, event: threading.Event, timeout: float) -> bool:
+        self.advance(timeout)
+        return event.is_set()
+
+    def forget(self, worker: _FakeWorker) -> None:
+        self._workers.remove(worker)
+
+    def _move(self, seconds: float) -> None:
+        now = self._now
+        self._now = Instant(now.wall + seconds, now.active + seconds, now.elapsed + seconds)
+
+
+class _FakeWorker:
+    """`due`: the active clock's reading at which the next turn is due; None: when woken."""
+
+    def __init__(self, clock: FakeClock, turn: Turn, close: Callable[[], None]) -> None:
+        self._clock = clock
+        self._turn = turn
+        self._close = close
+        self._stopped = False
+        self.due: float | None = clock.now().active
+
+    def have_turn(self) -> None:
+        self.due = None
+        delay = self._turn()
+        if delay is not None and self.due is None:
+            self.due = self._clock.now().active + max(delay, _TICK)
+
+    def wake(self) -> None:
+        self.due = self._clock.now().active
+
+    def stop(self, timeout: float) -> bool:
+        if not self._stopped:
+            self._stopped = True
+            self._clock.forget(self)
+            self._close()
+        return True
