@@ -1,0 +1,1 @@
+"""Examples: games that use gs_pygame."""
