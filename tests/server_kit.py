@@ -1,4 +1,4 @@
-"""What the server's tests share: a server in a thread or as a process, and a request."""
+"""What tests that need a server share: a server in a thread or as a process, and a request."""
 
 from __future__ import annotations
 
@@ -20,14 +20,6 @@ from starlette.applications import Starlette
 import gs_pygame
 
 DEADLINE = 30.0  # seconds; only a broken test waits this long
-
-COMMAND = """
-import argparse
-from gs_pygame.server import _cli
-parser = argparse.ArgumentParser()
-_cli.add_arguments(parser)
-raise SystemExit(_cli.run(parser.parse_args()))
-"""
 
 
 @contextmanager
@@ -51,7 +43,7 @@ class ServerProcess:
 
     def __init__(self, *options: str, cwd: Path) -> None:
         self.child = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *options],
+            [sys.executable, "-m", "gs_pygame", "serve", *options],
             cwd=cwd,
             env=environment(),
             stdout=subprocess.PIPE,
