@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +23,7 @@ from typing import Any
 from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
 from ._lifecycle import Progress
 from ._messages import End, EndSessionResponse, Reason
-from ._schema import migrate
+from ._schema import migrate, refuse_newer
 
 GAME_PATIENCE = 0.005
 """Seconds that a write in a frame may wait for another process; past that the keeper takes it over."""
@@ -114,10 +115,12 @@ class Outbox:
                 path or ":memory:", timeout=HELPER_PATIENCE, isolation_level=None, check_same_thread=False
             )
             try:
-                mode = self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+                refuse_newer(self._db)  # before anything could alter the file
+                mode = self._to_wal()
                 # Without WAL every commit would flush the disk in a frame; OFF still survives the process.
                 self._db.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'OFF'}")
                 self._db.execute("PRAGMA wal_autocheckpoint = 0")
+                self._db.execute("PRAGMA secure_delete = ON")  # off in many builds; erase() could not make up for it
                 migrate(self._db)
                 self.installation_id = self._installation()
                 self._db.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
@@ -130,6 +133,17 @@ class Outbox:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError):  # before SQLite does: the -wal and -shm files take their mode from this one
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+    def _to_wal(self) -> str:
+        """Here SQLite waits for nobody: copies that start together on a new file would find it locked."""
+        deadline = time.monotonic() + HELPER_PATIENCE
+        while True:
+            try:
+                return str(self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.005)
 
     def _installation(self) -> str:
         found = self._db.execute("SELECT value FROM meta WHERE key = 'installation_id'").fetchone()
@@ -402,7 +416,6 @@ class Outbox:
 
     def erase(self) -> None:
         """Remove everything the player did, beyond recovery, and count what was never sent. The keeper's thread."""
-        self._read("PRAGMA secure_delete = ON")
         with self.transaction():
             unsent = self._read(
                 "SELECT count(*) FROM (SELECT session_id FROM sessions UNION "

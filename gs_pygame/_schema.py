@@ -38,6 +38,13 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def refuse_newer(connection: sqlite3.Connection) -> None:
+    """Raises OutboxTooNewError if a newer gs_pygame wrote the file."""
+    version, latest = version_of(connection), len(MIGRATIONS)
+    if version > latest:
+        raise OutboxTooNewError(f"the outbox has schema version {version}; this gs_pygame knows up to {latest}")
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the file to the newest version in one transaction. Raises OutboxTooNewError, altering nothing."""
     latest = len(MIGRATIONS)
@@ -45,10 +52,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = version_of(connection)  # again: another copy of the game may have been quicker
-        if version > latest:
-            raise OutboxTooNewError(f"the outbox has schema version {version}; this gs_pygame knows up to {latest}")
-        for step in MIGRATIONS[version:]:
+        refuse_newer(connection)
+        for step in MIGRATIONS[version_of(connection) :]:  # again: another copy of the game may have been quicker
             for statement in step:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {latest}")
