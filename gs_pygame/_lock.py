@@ -52,6 +52,7 @@ class FileLock:
                 os.close(self.descriptor)
                 raise BlockingIOError(f"{path} is locked by another process") from error
             _held.add(self._key)
+            self._open = True
 
     def still_there(self) -> bool:
         """Whether the path still leads to the locked file."""
@@ -62,8 +63,9 @@ class FileLock:
         return os.path.samestat(found, os.fstat(self.descriptor))
 
     def close(self) -> None:
-        """Free the lock."""
+        """Free the lock. A second time it does nothing: the path, and the descriptor's number, may be another's."""
         with _guard:
-            if self._key in _held:
+            if self._open:
+                self._open = False
                 _held.discard(self._key)
                 os.close(self.descriptor)
