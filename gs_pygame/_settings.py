@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import os
+import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -91,16 +92,19 @@ class Settings:
         if self.data_dir is None:
             for name in ("app", "author"):
                 _require_name(name, getattr(self, name))
+        else:
+            _require("data_dir", self.data_dir, _is_path(self.data_dir), "a folder's path, as text or pathlib.Path")
         for name, allowed in _CHOICES.items():
             _require(name, getattr(self, name), getattr(self, name) in allowed, " or ".join(map(repr, allowed)))
         for name in ("credential", "player_id", "app_version", "api_key", "secret"):
             value = getattr(self, name)
-            given = "a value of another type" if name in ("api_key", "secret") else value
-            _require(name, given, value is None or (isinstance(value, str) and value != ""), "a non-empty string")
+            given = "a value of another kind" if name in ("api_key", "secret") else value
+            missing = value is None and name != "credential"
+            _require(name, given, missing or _is_text(value), "a non-empty string")
         _require(
             "background_grace",
             self.grace,
-            isinstance(self.grace, (int, float)) and MIN_GRACE <= self.grace < math.inf,
+            type(self.grace) in (int, float) and MIN_GRACE <= self.grace <= sys.float_info.max,
             f"a number of seconds, at least {MIN_GRACE} (windows flap when others open)",
         )
         on_delivered = self.on_delivered
@@ -114,21 +118,26 @@ class Settings:
             self._validate_endpoint()
 
     def _validate_endpoint(self) -> None:
-        if not self.endpoint:
+        if self.endpoint is None or self.endpoint == "":
             raise ConfigurationError(
                 "endpoint is not set. The hosted GameSparks service ended on 30 September 2022, so there is no "
-                "default: run a server of your own (`gs-pygame serve` starts one at http://127.0.0.1:8765) and pass its "
-                "address as endpoint=..., or set GS_PYGAME_ENDPOINT"
+                "default: run a server of your own (`gs-pygame serve` starts one at http://127.0.0.1:8765) and pass "
+                "its address as endpoint=..., or set GS_PYGAME_ENDPOINT"
             )
+        allowed = "an address like https://sessions.example.com, without a query or a user name"
+        _require("endpoint", self.endpoint, _is_text(self.endpoint), allowed)
         if "{api_key}" in self.endpoint and not self.api_key:
             raise ConfigurationError("endpoint holds {api_key}, but api_key is not set: pass api_key=...")
-        url = urlsplit(self.filled_endpoint)
-        allowed = "an address like https://sessions.example.com, without a query or a user name"
-        plain = not (url.query or url.fragment or url.username or url.password)
-        _require("endpoint", self.endpoint, url.scheme in ("http", "https") and bool(url.hostname) and plain, allowed)
+        shown = re.sub("//.*@", "//...@", re.sub("[?#].*", "?...", self.endpoint))  # there may be secrets in there
+        try:
+            url = urlsplit(self.filled_endpoint)
+            right = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and "@" not in url.netloc
+        except ValueError:  # its port, or what is within [ ]
+            right = False
+        _require("endpoint", shown, right and not (url.query or url.fragment), allowed)
         if url.scheme == "http" and url.hostname not in _LOOPBACK and not self.allow_insecure:
             raise ConfigurationError(
-                f"endpoint {self.endpoint!r} is not encrypted, and the secret would travel in the clear: use https, "
+                f"endpoint {shown!r} is not encrypted, and the secret would travel in the clear: use https, "
                 "a loopback address (127.0.0.1), or pass allow_insecure=True"
             )
 
@@ -165,6 +174,20 @@ def _require(name: str, given: object, ok: bool, allowed: str) -> None:
         raise ConfigurationError(f"{name} is {given!r}; allowed is {allowed}")
 
 
-def _require_name(name: str, value: object) -> None:
-    ok = isinstance(value, str) and value.strip() not in ("", ".", "..") and not set(value) & set('/\\:*?"<>|\0')
+def _is_text(value: object) -> bool:
+    """A string that UTF-8, and so SQLite, can hold: no half of a surrogate pair."""
+    return isinstance(value, str) and value != "" and not re.search("[\ud800-\udfff]", value)
+
+
+def _is_path(value: object) -> bool:
+    """A path as text. Here surrogates may stand for bytes that are no UTF-8."""
+    try:
+        path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+        return isinstance(path, str) and path != "" and b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
+def _require_name(name: str, value: Any) -> None:
+    ok = _is_text(value) and value.strip() not in ("", ".", "..") and not set(value) & set('/\\:*?"<>|\0')
     _require(name, value, ok, "a name that can be a folder's (it says where the game's sessions are kept on disk)")
