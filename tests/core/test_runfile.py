@@ -251,7 +251,7 @@ def test_games_and_scanners_race_without_a_casualty(folder: Path) -> None:
             ours.close()
         for scanner in scanners:
             tell(scanner)
-            # A game that ends well removes its file before it frees the lock: a file with a heartbeat is a living game's.
+            # A game that ends well removes its file before it frees the lock: one that is there is a living game's.
             assert line_of(scanner) == "0"
 
 
