@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import appdirs
@@ -23,7 +24,8 @@ def main() -> int:
 
     own = options.data_dir.resolve() if options.data_dir else None
     folder = own or Path(appdirs.user_data_dir("Starfall", "gs_pygame"))
-    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # then nothing is kept, and the game can still be played
+        folder.mkdir(parents=True, exist_ok=True)
     server = Server(choose_port(options.port), folder / "server.sqlite3")
     server.start()
     try:

@@ -32,6 +32,7 @@ class Painter:
         self._stars = self._turned(load("star"), 360 / 5)
         self._comets = self._turned(load("comet"), 360 / 5)
         self._rocks = [self._turned(load(f"rock{i}"), 360) for i in range(3)]
+        self._pip = pygame.transform.smoothscale(load("star"), (16, 16))
         self._glow = load("glow").convert()
         self._glows: dict[tuple[Colour, int, int], pygame.Surface] = {}
 
@@ -120,7 +121,7 @@ class Painter:
             tint = GOLD if world.multiplier < MAX_MULTIPLIER else CORAL
             self.screen.blit(self.letters.big(f"x{world.multiplier}", 24 + int(4 * effects.pop), tint), (18, 78))
         for i in range(world.combo % CATCHES_PER_MULTIPLIER if world.multiplier < MAX_MULTIPLIER else 0):
-            pygame.draw.circle(self.screen, GOLD, (82 + i * 11, 100), 3)
+            self._centred(self._pip, 86 + i * 13, 98)
         for i in range(MAX_LIVES):
             picture = self._heart if i < world.lives else self._no_heart
             self.screen.blit(picture, (WIDTH - 54 - i * 42, 14))

@@ -38,8 +38,13 @@ class Letters:
         if key not in self._done:
             if len(self._done) >= REMEMBERED:
                 self._done.clear()
-            self._done[key] = self._set(text, size, colour) if big else self._font(size).render(text, True, colour)
+            self._done[key] = self._set(text, size, colour) if big else self._fine(text, size, colour)
         return self._done[key]
+
+    def _fine(self, text: str, size: int, colour: Colour) -> pygame.Surface:
+        """Set twice as large and halved: the font's own hinting spaces small letters unevenly."""
+        line = self._font(size * 2).render(text, True, colour)
+        return pygame.transform.smoothscale(line, (line.get_width() // 2, line.get_height() // 2))
 
     def _font(self, size: int) -> pygame.font.Font:
         if size not in self._fonts:

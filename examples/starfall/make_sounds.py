@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
-RATE = 22050
+RATE = 16000
 MUSIC_RATE = 11025
 Tone = Callable[[float], float]
 

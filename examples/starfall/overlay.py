@@ -83,7 +83,7 @@ class Overlay:
         painter = self._painter
         card = pygame.Rect(WIDTH - CARD_WIDTH - 16, 66, CARD_WIDTH, 46 + ROW * (len(rows) + 1) + 28)
         self._plate(card, 14)
-        painter.screen.blit(painter.letters.big("SESSION", 11, GOLD), (card.x + 13, card.y + 13))
+        painter.screen.blit(painter.letters.big("GS PYGAME", 11, GOLD), (card.x + 13, card.y + 13))
         for index, (name, value, tint) in enumerate(rows):
             y = card.y + 42 + ROW * index
             painter.screen.blit(painter.letters.small(name, 18, LILAC), (card.x + 16, y))
@@ -91,7 +91,12 @@ class Overlay:
         left = session.grace_left if session else None
         y = card.y + 42 + ROW * len(rows)
         painter.screen.blit(painter.letters.small("grace", 18, LILAC), (card.x + 16, y))
-        painter.bar(card.x + 82, y + 1, CARD_WIDTH - 102, 11, 0.0 if left is None else left / GRACE, GOLD)
+        if left is None:
+            painter.screen.blit(
+                painter.letters.small(f"{GRACE:.0f} s from when you leave", 18, LILAC), (card.x + 82, y)
+            )
+        else:
+            painter.bar(card.x + 82, y + 1, CARD_WIDTH - 102, 11, left / GRACE, GOLD)
         keys = painter.letters.small("N network    K kill    F1 hide", 16, LILAC)
         painter.screen.blit(keys, (card.centerx - keys.get_width() / 2, card.bottom - 21))
 

@@ -77,9 +77,10 @@ class Server:
     def _listen(self, child: subprocess.Popen[bytes]) -> None:
         """The child prints one line when it answers, and nothing more until its output ends with it."""
         assert child.stdout is not None
-        if child.stdout.readline():
-            self._ready.set()
-        child.stdout.read()
+        with child.stdout as said:
+            if said.readline():
+                self._ready.set()
+            said.read()
         child.wait()
 
     def stop(self) -> None:
@@ -87,6 +88,8 @@ class Server:
         if self._child:
             self._child.kill()
             self._child.wait()
+            if self._child.stdin:
+                self._child.stdin.close()
 
     def goodbye(self) -> None:
         """Let it linger and then end by itself."""
@@ -114,12 +117,15 @@ def _leave_with_the_game() -> None:
 def main(port: int, database: str) -> None:
     # here and not above: this runs in the child, the game itself never loads a server
     try:
-        from gs_pygame.server import serve
+        from gs_pygame.server import ServerError, serve
     except ImportError as missing:
         sys.exit(f"Starfall's server did not start ({missing}). It needs: pip install 'gs-pygame[server]'")
 
     threading.Thread(target=_leave_with_the_game, daemon=True).start()
-    serve(HOST, port, f"sqlite:///{Path(database).as_posix()}", api_key=None, secret=SECRET)
+    try:
+        serve(HOST, port, f"sqlite:///{Path(database).as_posix()}", api_key=None, secret=SECRET)
+    except ServerError as error:
+        sys.exit(f"Starfall's server did not start: {error}")
 
 
 if __name__ == "__main__":
