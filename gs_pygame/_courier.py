@@ -1,7 +1,7 @@
 """The delivery loop: takes ready ends to the destination, first in first out, one at a time.
 
 Knows nothing of threads: whoever runs it calls `turn()` and waits as long as it says. One courier at a time delivers
-from an outbox, whichever process it is in: it holds the delivery lock while there is something to do.
+from an outbox, whichever process it is in: it holds the delivery lock, but not while it waits.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ PAUSE = 3600.0
 
 LOCK_WAIT = 2.0
 """Seconds until we look again whether another copy has stopped delivering."""
+
+RETRY_AFTER_LIMIT = 3600.0
+"""Seconds that we wait at most because a server asked for it; one that asks for a year is not believed."""
 
 STRIKES = 5
 """Server errors in a row after which the next end is tried instead."""
@@ -72,7 +75,7 @@ class Courier:
         self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
         self._passed_by: str | None = None  # the failing end that the present one is let past
         self._nudged = False
-        self._warned: set[str] = set()
+        self._said: set[str] = set()
         self.line = Line()
 
     def nudge(self) -> None:
@@ -103,13 +106,13 @@ class Courier:
                 return None
             return self._deliver(*queue)
         except OutboxError as error:
-            self._warn(f"the outbox cannot be read or written: {error}")
+            self._say(logging.WARNING, f"the outbox cannot be read or written: {error}")
             return self._wait(self._backoff.next())
 
     def close(self) -> None:
         self._idle()
-        self._destination.close()
         self._outbox.close()
+        self._destination.close()
 
     def _deliver(self, head: Queued, second: Queued | None = None) -> float:
         passing = second is not None and head.strikes >= STRIKES and self._passed_by != head.end.session_id
@@ -138,11 +141,12 @@ class Courier:
             return 0.0
         if isinstance(outcome, Rejected):
             self._outbox.reject(session_id, outcome.error)
-            self._warn(f"the server rejected the end of session {chosen.end.number}: {outcome.error}")
+            self._say(logging.WARNING, f"the server rejected the end of session {chosen.end.number}: {outcome.error}")
             self._verified(outcome.error)
             return 0.0
         self.line = Line(False, outcome.why)
-        self._warn(f"{outcome.why}; kept, and tried again later")
+        severe = isinstance(outcome, Retry) and outcome.severe
+        self._say(logging.ERROR if severe else logging.WARNING, f"{outcome.why}; kept, and tried again later")
         if isinstance(outcome, Pause):
             return self._wait(PAUSE)
         if outcome.server_error:
@@ -150,15 +154,16 @@ class Courier:
         elif chosen.strikes:
             self._outbox.strike(session_id, 0)
         backoff = self._backoff.next()
-        if outcome.after is not None:
-            self._server_asked = self._clock.now().elapsed + outcome.after
-            return outcome.after
-        return self._wait(backoff)
+        if not outcome.after:
+            return self._wait(backoff)
+        after = min(outcome.after, RETRY_AFTER_LIMIT)
+        self._server_asked = self._clock.now().elapsed + after
+        return self._wait(after)
 
     def _verified(self, error: str | None = None) -> None:
         self.line = Line(True, error)
         self._backoff.reset()
-        self._warned.clear()
+        self._said.clear()
 
     def _step_aside(self, failing: Queued) -> None:
         """Others get through where this one does not: it goes last, and in the end it is set aside for good."""
@@ -168,14 +173,19 @@ class Courier:
             self._outbox.send_to_back(failing.end.session_id)
 
     def _wait(self, seconds: float) -> float:
+        """Wait without the lock: what keeps us from delivering need not keep another copy from it."""
+        self._idle()
         self._not_before = self._clock.now().elapsed + seconds
         return seconds
 
     def _take_lock(self) -> bool:
-        if self._lock is None and self._lock_path is not None:
+        if self._lock_path is not None:
             try:
                 self._lock = FileLock(self._lock_path)
-            except OSError:
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                self._say(logging.ERROR, f"the delivery lock cannot be opened: {error}")
                 return False
         return True
 
@@ -184,8 +194,8 @@ class Courier:
             self._lock.close()
             self._lock = None
 
-    def _warn(self, text: str) -> None:
-        """Say each thing once until the server is reached again."""
-        if text not in self._warned:
-            self._warned.add(text)
-            log.warning("gs_pygame: %s", text)
+    def _say(self, level: int, text: str) -> None:
+        """Log each thing once until the server is reached again."""
+        if text not in self._said:
+            self._said.add(text)
+            log.log(level, "gs_pygame: %s", text)

@@ -31,11 +31,16 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """No verified answer: try again later. `after`: seconds the server asked for. `server_error`: it was a 5xx."""
+    """No verified answer: try again later.
+
+    `after`: seconds the server asked for. `server_error`: it was a 5xx. `severe`: somebody has to look, so it is logged
+    as an error.
+    """
 
     why: str
     after: float | None = None
     server_error: bool = False
+    severe: bool = False
 
 
 Outcome = Delivered | Rejected | Pause | Retry
