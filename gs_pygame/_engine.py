@@ -11,7 +11,7 @@ import logging
 import random
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -129,14 +129,14 @@ class Engine:
         if self._lifecycle.expects_player:
             self.back()
 
-    def exit(self, reason: Reason, script_data: dict[str, Any] | None = None) -> str | None:
+    def exit(self, reason: Reason, script_data: Mapping[str, Any] | None = None) -> str | None:
         """EXIT: the session ends now. Its id, or None if there was none."""
         with self._lock:
             session_id = self._lifecycle.session_id
             self._signal(lambda at: self._lifecycle.exit(reason, at), script_data)
         return session_id
 
-    def _signal(self, decide: Callable[[Instant], list[Decision]], extra: dict[str, Any] | None = None) -> bool:
+    def _signal(self, decide: Callable[[Instant], list[Decision]], extra: Mapping[str, Any] | None = None) -> bool:
         """Decide and write it down; True if there was something to decide."""
         with self._lock:
             decisions = decide(self._clock.now())
@@ -165,7 +165,7 @@ class Engine:
             self.trouble(error)
         self._keeper_worker.wake()
 
-    def _ask_script_data(self, extra: dict[str, Any] | None) -> str:
+    def _ask_script_data(self, extra: Mapping[str, Any] | None) -> str:
         try:
             source = self._script_source
             value = (source() if callable(source) else source) or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +98,7 @@ class SessionPlugin:
         """
         self._end_session(script_data, None)
 
-    def _end_session(self, script_data: dict[str, Any] | None, callback: Answered | None) -> None:
+    def _end_session(self, script_data: Mapping[str, Any] | None, callback: Answered | None) -> None:
         session_id = self._engine.exit("explicit", script_data) if self._engine else None
         if session_id and callback:
             self._answered[session_id] = callback
@@ -194,7 +194,9 @@ class SessionPlugin:
 
     def _default_destination(self) -> Destination:
         settings = self.settings
-        return GameSparks(settings.filled_endpoint, settings.secret or NO_SECRET, settings.credential, settings.duration_unit)
+        return GameSparks(
+            settings.filled_endpoint, settings.secret or NO_SECRET, settings.credential, settings.duration_unit
+        )
 
     def _tell(self) -> None:
         """Hand receipts to the game, on the game's thread."""
@@ -202,18 +204,24 @@ class SessionPlugin:
             return
         for receipt in self._engine.take_receipts():
             answered = self._answered.pop(receipt.end.session_id, None)
-            try:
-                if answered:
-                    answered(receipt.response)
-                if self.settings.on_delivered:
-                    self.settings.on_delivered(receipt.end.snapshot(), receipt.response)
-            except Exception:
-                log.exception("gs_pygame: a callback for a delivered session raised; the game goes on")
+            if answered:
+                self._call_back(answered, receipt.response)
+            if self.settings.on_delivered:
+                self._call_back(self.settings.on_delivered, receipt.end.snapshot(), receipt.response)
+
+    @staticmethod
+    def _call_back(function: Callable[..., object], *arguments: object) -> None:
+        try:
+            function(*arguments)
+        except Exception:
+            log.exception("gs_pygame: a callback for a delivered session raised; the game goes on")
 
     def _close(self, reason: Reason) -> None:
-        if self.closed or not self.settings.enabled:
+        if self.closed:
             return
         self.closed = True
+        if not self.settings.enabled:
+            return
         self._watch.stop()
         self._adapter.unhook()
         if self._engine is None:
