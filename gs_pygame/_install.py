@@ -13,6 +13,7 @@ from ._plugin import SessionPlugin
 from ._settings import Consent, OnDelivered, ScriptData, Settings
 
 _plugin: SessionPlugin | None = None
+_asked: Settings | None = None  # what _plugin was asked for; a test's plugin may have been given other settings
 
 make_plugin: Callable[[Settings], SessionPlugin] = SessionPlugin
 """What install() makes a plugin with; `gs_pygame.testing.game` puts another in its place."""
@@ -70,10 +71,11 @@ def install(
     Called again with equal settings it returns the same plugin. Raises ConfigurationError if a setting is wrong,
     PygameNotFoundError without a working pygame, and AlreadyInstalledError for other settings before `close()`.
     """
-    global _plugin
+    global _plugin, _asked
     settings = Settings(**locals())
-    if _plugin is not None and not _plugin.closed:
-        differing = _plugin.settings.differing(settings.resolved(os.environ))
+    asked = settings.resolved(os.environ)
+    if _plugin is not None and _asked is not None and not _plugin.closed:
+        differing = _asked.differing(asked)
         if differing:
             raise AlreadyInstalledError(
                 f"gs_pygame is installed already, with other values of {', '.join(differing)}: "
@@ -81,6 +83,7 @@ def install(
             )
         return _plugin
     _plugin = make_plugin(settings)
+    _asked = asked
     return _plugin
 
 
@@ -106,4 +109,4 @@ class EndSessionRequest:
 
         The game's thread. Raises NotInstalledError before install().
         """
-        installed()._end_session(dict(self.script_data), callback)
+        installed()._end_session(self.script_data, callback)
