@@ -28,6 +28,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """pygame is initialised without a screen, and its queue is empty."""
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
     pygame.init()
     pygame.display.set_mode((64, 64))
     pygame.event.clear()

@@ -1,0 +1,479 @@
+"""install(), the global plugin, and the hooks in pygame."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pygame
+import pytest
+from core_kit import ENDPOINT, run
+
+import gs_pygame
+from gs_pygame import (
+    AlreadyInstalledError,
+    ConfigurationError,
+    EndSessionRequest,
+    EndSessionResponse,
+    NotInstalledError,
+    SessionPlugin,
+    Settings,
+    testing,
+)
+from gs_pygame.testing import Player
+
+GIVEN: dict[str, Any] = {"app": "Starfall", "author": "Example Studio", "endpoint": ENDPOINT}
+
+HOOKED = [
+    (pygame.event, "get"),
+    (pygame.event, "poll"),
+    (pygame.event, "wait"),
+    (pygame.event, "pump"),
+    (pygame.event, "clear"),
+    (pygame.display, "flip"),
+    (pygame.display, "update"),
+    (pygame, "quit"),
+]
+by_name = pytest.mark.parametrize(("module", "name"), HOOKED, ids=[f"{m.__name__}.{n}" for m, n in HOOKED])
+
+
+@pytest.fixture
+def player(tmp_path: Path, screen: None) -> Iterator[Player]:
+    """A fake player; install() makes plugins for them."""
+    with testing.game(tmp_path / "data") as made:
+        yield made
+
+
+# Once
+
+
+def test_the_same_settings_give_the_same_plugin(player: Player) -> None:
+    """Equal values, not the same objects; functions the same by identity."""
+
+    def level() -> dict[str, int]:
+        return {"level": 1}
+
+    first = gs_pygame.install(**GIVEN, script_data=level, background_grace=30)
+    assert gs_pygame.install(**GIVEN, script_data=level, background_grace=30.0) is first
+    assert first.session is not None
+    assert first.session.number == 1
+
+
+def test_other_settings_are_refused_by_name(player: Player) -> None:
+    """AlreadyInstalledError names the settings that differ, never the values of secrets, and what to do."""
+    gs_pygame.install(**GIVEN, secret="first-secret", api_key="first-key", background_grace=30)
+    with pytest.raises(AlreadyInstalledError) as caught:
+        gs_pygame.install(**GIVEN, secret="other-secret", api_key="other-key", background_grace=60)
+    said = str(caught.value)
+    assert all(word in said for word in ("secret", "api_key", "background_grace", "close()"))
+    assert not any(word in said for word in ("first-", "other-", "endpoint"))
+
+
+def test_other_functions_are_other_settings(player: Player) -> None:
+    """Two functions that do the same are not equal."""
+    gs_pygame.install(**GIVEN, script_data=lambda: {"level": 1})
+    with pytest.raises(AlreadyInstalledError, match="script_data"):
+        gs_pygame.install(**GIVEN, script_data=lambda: {"level": 1})
+
+
+def test_the_environment_counts_as_settings(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value from the environment equals the same value as an argument."""
+    monkeypatch.setenv("GS_PYGAME_PLAYER_ID", "ada")
+    first = gs_pygame.install(**GIVEN)
+    assert gs_pygame.install(**GIVEN, player_id="ada") is first
+    with pytest.raises(AlreadyInstalledError, match="player_id"):
+        gs_pygame.install(**GIVEN, player_id="bob")
+
+
+def test_after_close_another_plugin_may_be_installed(player: Player) -> None:
+    """close(), then any settings; the sessions are numbered on."""
+    first = gs_pygame.install(**GIVEN)
+    first.close()
+    second = gs_pygame.install(**GIVEN, background_grace=60)
+    assert second is not first
+    assert second.session is not None
+    assert second.session.number == 2
+
+
+@pytest.mark.parametrize("close_first", [True, False])
+def test_a_disabled_plugin_makes_way_after_close(player: Player, close_first: bool) -> None:
+    """A disabled plugin is one like any other: the same again before close(), other settings after it."""
+    first = gs_pygame.install(enabled=False)
+    assert gs_pygame.install(enabled=False) is first
+    if close_first:
+        first.close()
+        assert gs_pygame.install(**GIVEN).session is not None
+    else:
+        with pytest.raises(AlreadyInstalledError, match="enabled"):
+            gs_pygame.install(**GIVEN)
+
+
+def test_a_wrong_setting_installs_nothing(player: Player) -> None:
+    """After a ConfigurationError nothing is hooked, nothing is on disk, and a right install() works."""
+    before = [getattr(module, name) for module, name in HOOKED]
+    with pytest.raises(ConfigurationError):
+        gs_pygame.install(**GIVEN, background_grace=0.1)
+    assert [getattr(module, name) for module, name in HOOKED] == before
+    with pytest.raises(NotInstalledError):
+        EndSessionRequest().send()
+    assert gs_pygame.install(**GIVEN).session is not None
+
+
+def test_install_takes_names_only() -> None:
+    """Every argument is named, so that their order can change."""
+    kinds = {parameter.kind for parameter in inspect.signature(gs_pygame.install).parameters.values()}
+    assert kinds == {inspect.Parameter.KEYWORD_ONLY}
+    assert set(inspect.signature(gs_pygame.install).parameters) == set(Settings.__dataclass_fields__)
+
+
+# The seed's call
+
+
+def test_end_session_request_goes_all_the_way(player: Player) -> None:
+    """send(callback): durable at once, delivered by the courier, answered on the game's thread in the next frame."""
+    gs_pygame.install(**GIVEN, script_data={"level": 3, "coins": 1})
+    answers: list[EndSessionResponse] = []
+    player.wait(10)
+    EndSessionRequest(script_data={"coins": 7}).send(answers.append)
+    assert answers == []
+    player.wait(1)
+    assert answers == [EndSessionResponse(10_000, {})]
+    (end,) = player.ends
+    assert (end.reason, end.script_data) == ("explicit", '{"level":3,"coins":7}')
+    assert end.request_id.startswith("d_")
+
+
+def test_end_session_request_needs_no_callback(player: Player) -> None:
+    """send() alone does the same as plugin.end_session()."""
+    plugin = gs_pygame.install(**GIVEN)
+    EndSessionRequest().send()
+    assert plugin.session is None
+    player.wait(1)
+    assert [end.reason for end in player.ends] == ["explicit"]
+
+
+@pytest.mark.parametrize("script_data", [None, 5, [1], "abc", {1: object()}])
+def test_a_wrong_request_ends_the_session_all_the_same(
+    player: Player, script_data: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Script data that cannot be sent raises nothing into the game: it is logged, and the end goes without it."""
+    gs_pygame.install(**GIVEN, script_data={"level": 3})
+    EndSessionRequest(script_data=script_data).send()
+    player.wait(1)
+    assert [end.script_data for end in player.ends] == ['{"level":3}']
+    assert ("script_data" in caplog.text) == (script_data is not None)
+
+
+def test_a_callback_that_raises_is_logged(player: Player, caplog: pytest.LogCaptureFixture) -> None:
+    """The game goes on, and on_delivered is still called."""
+    told: list[str] = []
+    gs_pygame.install(**GIVEN, on_delivered=lambda session, response: told.append(session.id))
+    EndSessionRequest().send(lambda response: 1 / 0)
+    player.wait(1)
+    assert "ZeroDivisionError" in caplog.text
+    assert len(told) == 1
+
+
+def test_without_a_plugin_the_request_says_so(player: Player) -> None:
+    """NotInstalledError before install() and after close(), naming install()."""
+    with pytest.raises(NotInstalledError, match="install"):
+        EndSessionRequest().send()
+    gs_pygame.install(**GIVEN).close()
+    with pytest.raises(NotInstalledError, match="install"):
+        EndSessionRequest().send()
+
+
+def test_with_a_disabled_plugin_the_request_does_nothing(player: Player) -> None:
+    """Installed but disabled: no error, no end."""
+    gs_pygame.install(enabled=False)
+    EndSessionRequest({"a": 1}).send(print)
+    player.wait(1)
+    assert player.destination.attempts == []
+
+
+# What an import costs, and what there is
+
+
+def test_the_public_names_are_these() -> None:
+    """One sorted __all__; each name is there; a change here is a change of the interface."""
+    assert gs_pygame.__all__ == [
+        "AlreadyInstalledError",
+        "ConfigurationError",
+        "End",
+        "EndSessionRequest",
+        "EndSessionResponse",
+        "GsPygameError",
+        "NotInstalledError",
+        "PygameNotFoundError",
+        "Session",
+        "SessionPlugin",
+        "Settings",
+        "Status",
+        "__version__",
+        "install",
+    ]
+    assert gs_pygame.__all__ == sorted(gs_pygame.__all__)
+    assert all(hasattr(gs_pygame, name) for name in gs_pygame.__all__)
+    assert testing.__all__ == sorted(testing.__all__)
+
+
+LOADED = """
+    import sys
+    before = set(sys.modules)
+    import gs_pygame
+    new = {name.partition(".")[0] for name in set(sys.modules) - before}
+    print(*sorted(new & {"pygame", "requests", "urllib3", "ssl", "http", "ctypes", "multiprocessing",
+                         "asyncio", "starlette", "uvicorn", "sqlalchemy", "jinja2", "typer", "rich", "appdirs"}))
+    import gs_pygame.testing
+"""
+
+
+def test_importing_it_loads_neither_pygame_nor_requests() -> None:
+    """Nor anything else that a game did not ask for."""
+    done = run(LOADED)
+    assert (done.stdout.strip(), done.stderr, done.returncode) == ("", "", 0)
+
+
+INSTALL = f"""
+    import sys, tempfile
+    import gs_pygame
+    try:
+        gs_pygame.install(app="A", author="B", endpoint="{ENDPOINT}", data_dir=sys.argv[1])
+    except gs_pygame.PygameNotFoundError as error:
+        print(error)
+        print(isinstance(error, gs_pygame.ConfigurationError))
+"""
+
+BLOCKED = (
+    """
+    import sys
+    class Blocker:
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] == "pygame":
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    sys.meta_path.insert(0, Blocker())
+"""
+    + INSTALL
+)
+
+EMPTIED = (
+    """
+    import sys, types
+    sys.path.insert(0, sys.argv[2])
+    real = [p for p in sys.path if "site-packages" in p or "dist-packages" in p]
+    import pygame
+    assert not hasattr(pygame, "init"), pygame
+"""
+    + INSTALL
+)
+
+
+def said_without_pygame(script: str, *arguments: object) -> str:
+    done = run(script, *arguments)
+    assert done.stderr == ""
+    message, configuration = done.stdout.splitlines()
+    assert configuration == "True"
+    return message
+
+
+def test_without_pygame_it_names_both_commands(tmp_path: Path) -> None:
+    """No pygame at all: PygameNotFoundError, a ConfigurationError; nothing is written."""
+    message = said_without_pygame(BLOCKED, tmp_path / "data")
+    assert "pip install pygame`" in message
+    assert "pip install pygame-ce`" in message
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("empty_init", [False, True])
+def test_the_empty_package_that_an_uninstall_leaves_is_no_pygame(tmp_path: Path, empty_init: bool) -> None:
+    """`import pygame` works, but there is nothing in it: the same error."""
+    package = tmp_path / "site" / "pygame"
+    package.mkdir(parents=True)
+    (package / "docs").mkdir()
+    script = EMPTIED
+    if empty_init:
+        (package / "__init__.py").touch()
+    else:  # a namespace package loses against a real one: hide the latter
+        script = EMPTIED.replace(
+            "import pygame\n", "sys.path[:] = [p for p in sys.path if p not in real]\n    import pygame\n", 1
+        )
+    message = said_without_pygame(script, tmp_path / "data", tmp_path / "site")
+    assert "pip install pygame`" in message
+    assert "pip install pygame-ce`" in message
+    assert not (tmp_path / "data").exists()
+
+
+# Hooks
+
+
+def originals() -> list[Any]:
+    return [getattr(module, name) for module, name in HOOKED]
+
+
+@by_name
+def test_a_wrapper_looks_like_what_it_wraps(player: Player, module: Any, name: str) -> None:
+    """Name, documentation and signature; pygame's own function is under __wrapped__."""
+    before = getattr(module, name)
+    gs_pygame.install(**GIVEN)
+    hook = getattr(module, name)
+    assert hook is not before
+    assert callable(hook)
+    assert (hook.__name__, hook.__doc__, hook.__wrapped__) == (before.__name__, before.__doc__, before)
+
+    def signature(function: Callable[..., Any]) -> str:
+        try:
+            return str(inspect.signature(function))
+        except ValueError:  # pygame 2 tells none
+            return "none"
+
+    assert signature(hook) == signature(before)
+
+
+def test_a_wrapper_keeps_a_real_signature(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the wrapped function has one, the wrapper has it too."""
+
+    def get(eventtype: object = None, pump: bool = True, exclude: object = None) -> list[object]:
+        return []
+
+    monkeypatch.setattr(pygame.event, "get", get)
+    gs_pygame.install(**GIVEN)
+    assert inspect.signature(pygame.event.get) == inspect.signature(get)
+
+
+@by_name
+def test_a_wrapper_does_not_bind_on_a_class(player: Player, module: Any, name: str) -> None:
+    """`class Loop: get = pygame.event.get` works as with the builtin: no self arrives."""
+    gs_pygame.install(**GIVEN)
+
+    class Loop:
+        call = getattr(module, name)
+
+    arguments = (1,) if name == "wait" else ()
+    Loop().call(*arguments)
+
+
+@by_name
+def test_close_puts_the_original_back(player: Player, module: Any, name: str) -> None:
+    """After close() pygame is as it was."""
+    before = getattr(module, name)
+    plugin = gs_pygame.install(**GIVEN)
+    plugin.close()
+    assert getattr(module, name) is before
+
+
+@by_name
+def test_a_wrapper_that_was_wrapped_becomes_a_pass_through(
+    player: Player, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    """Someone wrapped ours: close() leaves theirs in place, and ours does nothing more but call on."""
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(module, name, lambda *args: calls.append(args) or [])
+    plugin = gs_pygame.install(**GIVEN)
+    ours = getattr(module, name)
+    theirs = lambda *args: ours(*args)  # noqa: E731 - a wrapper like a game's
+    monkeypatch.setattr(module, name, theirs)
+    plugin.close()
+    assert getattr(module, name) is theirs
+    assert theirs("x") == []
+    assert calls == [("x",)]
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(("module", "name"), [pair for pair in HOOKED if pair[1] not in ("poll", "wait")])
+def test_results_arguments_and_exceptions_pass_through(
+    player: Player, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
+) -> None:
+    """The very object that pygame returned, the very exception that it raised, all arguments as they were given."""
+    result: list[object] = []
+    seen: list[object] = []
+
+    def stub(*args: object, **kwargs: object) -> object:
+        seen.append((args, kwargs))
+        if kwargs:
+            raise KeyError("from pygame")
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, stub)
+        plugin = gs_pygame.install(**GIVEN)
+        hook = getattr(module, name)
+        assert hook(1, 2) is result
+        with pytest.raises(KeyError, match="from pygame"):
+            hook(a=3)
+        plugin.close()
+    assert seen == [((1, 2), {}), ((), {"a": 3})]
+
+
+@pytest.mark.parametrize("name", ["poll", "wait"])
+def test_single_events_pass_through(player: Player, name: str) -> None:
+    """poll and wait give the very events, NOEVENT included, and raise what pygame raises."""
+    gs_pygame.install(**GIVEN)
+    pygame.event.clear()
+    sent = pygame.event.Event(pygame.USEREVENT, mark=object())
+    pygame.event.post(sent)
+    got = getattr(pygame.event, name)()
+    assert got.mark is sent.mark
+    if name == "wait":
+        assert pygame.event.wait(1).type == pygame.NOEVENT
+        assert pygame.event.wait(timeout=1).type == pygame.NOEVENT
+        with pytest.raises(TypeError):
+            pygame.event.wait("soon")  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            pygame.event.wait(1, 2)  # type: ignore[call-arg]
+    assert pygame.event.poll().type == pygame.NOEVENT
+
+
+def test_a_game_sees_the_same_events_as_without(player: Player) -> None:
+    """The plugin takes, posts, blocks and reorders nothing."""
+    gs_pygame.install(**GIVEN)
+    pygame.event.clear()
+    kinds = [pygame.USEREVENT, pygame.WINDOWFOCUSLOST, pygame.KEYDOWN, pygame.QUIT, pygame.WINDOWFOCUSGAINED]
+    for kind in kinds:
+        pygame.event.post(pygame.event.Event(kind))
+    assert [event.type for event in pygame.event.get()] == kinds
+    assert pygame.event.get() == []
+
+
+def test_a_fault_inside_the_plugin_never_reaches_the_game(
+    player: Player, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever breaks while watching is logged once; events arrive all the same."""
+    plugin = gs_pygame.install(**GIVEN)
+    monkeypatch.setattr(plugin._engine, "leave", lambda reason: 1 / 0)
+    for _ in range(3):
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+        assert [event.type for event in pygame.event.get()] == [pygame.QUIT]
+    assert caplog.text.count("ZeroDivisionError: ") == 1
+
+
+def test_hook_false_touches_nothing(player: Player) -> None:
+    """install(hook=False): pygame's functions stay what they are."""
+    before = originals()
+    gs_pygame.install(**GIVEN, hook=False)
+    assert originals() == before
+
+
+def test_two_plugins_without_globals_live_side_by_side(player: Player, tmp_path: Path) -> None:
+    """SessionPlugin twice, closed in either order: pygame is as before, each has its own end."""
+    before = originals()
+    first = player.plugin(Settings(**GIVEN, data_dir=tmp_path / "1"))
+    second = player.plugin(Settings(**GIVEN, data_dir=tmp_path / "2"))
+    player.wait(1)
+    assert first.session is not None
+    assert second.session is not None
+    first.close()
+    player.wait(1)
+    second.close()
+    assert [hook.after.__name__ for hook in originals() if hasattr(hook, "after")] in ([], ["_nothing"] * 8)
+    for (module, name), function in zip(HOOKED, before, strict=True):
+        setattr(module, name, function)
+
+
+def test_session_plugin_is_the_same_without_globals(player: Player, tmp_path: Path) -> None:
+    """It begins a session, and install() knows nothing of it."""
+    with SessionPlugin(Settings(**GIVEN, data_dir=tmp_path / "own"), player.destination, player.clock) as plugin:
+        assert plugin.session is not None
+        with pytest.raises(NotInstalledError):
+            EndSessionRequest().send()
