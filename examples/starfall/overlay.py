@@ -12,7 +12,7 @@ from .world import HEIGHT, WIDTH
 
 GRACE = 5.0
 STRIP, CARD, OFF = range(3)
-CARD_WIDTH, ROW = 262, 22
+CARD_WIDTH, ROW = 280, 22
 Delivered = list[tuple[Session, Answer]]
 
 
@@ -56,7 +56,7 @@ class Overlay:
             line = ("cut", CORAL)
         else:
             line = {None: ("not tried yet", LILAC), True: ("online", MINT), False: ("offline", CORAL)}[status.online]
-        queue = f"{status.waiting} waiting   {status.ready} ready   {status.delivered} sent"
+        queue = f"{status.waiting} waiting  {status.ready} ready  {status.delivered} sent"
         last = "none yet"
         if delivered:
             ended, answer = delivered[-1]

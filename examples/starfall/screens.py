@@ -56,31 +56,31 @@ class Screens:
     def _away(self, session: Session | None) -> None:
         self._big("AWAY", 44, 140)
         if session is None:
-            self._small("The session has ended at the moment you left.", 24, 226, CREAM)
-            self._small("A new one begins when you come back.", 24, 256, CREAM)
+            self._small("The session has ended at the moment you left.", 22, 226, CREAM)
+            self._small("A new one begins when you come back.", 22, 256, CREAM)
             return
         left = session.grace_left
         if left is None:
-            self._small("Come back to go on.", 24, 226, CREAM)
+            self._small("Come back to go on.", 22, 226, CREAM)
             return
         tint = GOLD if left > 1.5 else CORAL
-        self._small(f"The end of session {session.number} is saved.", 24, 218, CREAM)
-        self._small("Come back in time, and the session goes on.", 24, 246, CREAM)
+        self._small(f"The end of session {session.number} is saved.", 22, 218, CREAM)
+        self._small("Come back in time, and the session goes on.", 22, 246, CREAM)
         self._painter.bar(WIDTH / 2 - 170, 286, 340, 18, left / self._grace, tint)
         self._big(f"{left:.1f}", 24, 314, tint)
 
     def over(self, world: World, best: int, since: float) -> None:
         self._painter.veil(INK, min(0.6, since))
-        self._big("THE NIGHT IS OVER", 28, 124)
+        self._big("THE NIGHT IS OVER", 26, 124)
         counted = int(world.score * min(1.0, since / 1.2))
         self._big(f"{counted}", 60, 186, GOLD)
         if world.score and world.score >= best:
-            self._big("YOUR BEST YET!", 16, 276, MINT)
+            self._big("YOUR BEST YET!", 15, 286, MINT)
         else:
-            self._big(f"BEST {best}", 14, 278, LILAC)
-        self._small(f"level {world.level}     {world.caught} stars     longest row {world.best_combo}", 22, 316, CREAM)
+            self._big(f"BEST {best}", 14, 286, LILAC)
+        self._small(f"level {world.level}     {world.caught} stars     longest row {world.best_combo}", 22, 324, CREAM)
         if since > 0.8:
-            self._big("SPACE PLAYS AGAIN", 14, 356, GOLD)
+            self._big("SPACE PLAYS AGAIN", 14, 360, GOLD)
 
     def killing(self) -> None:
         self._painter.veil((44, 8, 30), 0.94)

@@ -109,7 +109,10 @@ class Server:
 
 def _leave_with_the_game() -> None:
     """Standard input ends when the game does, even if it is killed."""
-    if sys.stdin.buffer.read() == GOODBYE:
+    said = b""
+    while heard := os.read(sys.stdin.fileno(), 64):
+        said += heard
+    if said == GOODBYE:
         time.sleep(LINGER)
     os._exit(0)
 
