@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from pathlib import Path
 from typing import get_args
 
@@ -28,6 +29,9 @@ def store(folder: Path, choice: Consent) -> None:
     """Remember the choice. It holds for this run even if it cannot be written."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / _NAME).write_text(choice, "ascii")
+        beside = folder / f"{_NAME}.new"  # moved into place: half a word would be no choice at all
+        beside.touch(mode=0o600)
+        beside.write_text(choice, "ascii")
+        os.replace(beside, folder / _NAME)
     except OSError as error:
         log.error("gs_pygame: the player's consent (%s) could not be kept for the next start: %s", choice, error)
