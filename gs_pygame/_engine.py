@@ -21,7 +21,7 @@ from ._backoff import Backoff
 from ._clock import Clock, Instant
 from ._courier import Courier
 from ._errors import OutboxBusyError, OutboxError
-from ._journal import Entry, Journal
+from ._journal import Entry, Journal, Login
 from ._keeper import Keeper
 from ._lifecycle import Decision, Lifecycle, Progress, Save
 from ._messages import Reason, Session, dump_script_data, to_datetime
@@ -273,12 +273,9 @@ class Engine:
     def set_player(self, player_id: str) -> None:
         with self._lock:
             self._player_id = player_id
-            session_id = self._lifecycle.session_id
-        if session_id is not None:
-            try:
-                self._outbox.set_player(session_id, player_id)
-            except OutboxError as error:
-                self.trouble(error)
+            if self._lifecycle.session_id is not None:
+                self._journal.add([Entry(Login(self._lifecycle.session_id), self._script_data, player_id)])
+                self._write_in_frame()
 
     def set_may_send(self, may_send: bool) -> None:
         self._may_send = may_send

@@ -16,10 +16,17 @@ from ._outbox import Numbered, Outbox
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """Another player plays the open session from now on. No decision of the lifecycle's, but in line with them."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A decision, with what it carries: the script data (JSON) and the player of that moment."""
 
-    decision: Decision
+    decision: Decision | Login
     script_data: str
     player_id: str | None
 
@@ -95,4 +102,6 @@ class Journal:
                 return outbox.withdraw(session_id)
             case Release(session_id):
                 outbox.release(session_id)
+            case Login(session_id):
+                outbox.set_player(session_id, entry.player_id or outbox.installation_id)
         return True
