@@ -62,8 +62,9 @@ class SessionPlugin:
         self._destination = destination
         self._clock = clock or SystemClock()
         self._adapter, self._about = self._meet_pygame(focused, visible)
+        self._folder = self.settings.folder.absolute()  # a game may change its working directory later
         self._watch = ExitWatch(self._close, self._forked)
-        self._apply(_consent.load(self.settings.folder) or self.settings.consent)
+        self._apply(_consent.load(self._folder) or self.settings.consent)
         if self.settings.hook:
             self._adapter.hook()
 
@@ -123,7 +124,7 @@ class SessionPlugin:
         if choice not in _consent.CONSENTS:
             log.error("gs_pygame: set_consent(%r) is ignored: allowed is one of %s", choice, _consent.CONSENTS)
         elif self.settings.enabled and not self.closed:
-            _consent.store(self.settings.folder, choice)
+            _consent.store(self._folder, choice)
             self._apply(choice)
 
     def flush(self, timeout: float) -> bool:
@@ -183,7 +184,7 @@ class SessionPlugin:
             self._engine = Engine(
                 self._clock,
                 self._destination or self._default_destination(),
-                self.settings.folder,
+                self._folder,
                 self.settings.grace,
                 self.settings.script_data,
                 self.settings.player_id,
