@@ -110,13 +110,14 @@ class Keeper:
             self._kept.recovered(receipts)
 
     def _recover(self, runs: Path) -> None:
-        for dead in dead_runs(runs):
-            try:
-                self._outbox.recover(dead.run, dead.progress())
-            except OutboxError:
+        found = dead_runs(runs)
+        try:
+            while found:
+                self._outbox.recover(found[0].run, found[0].progress())
+                found.pop(0).bury()
+        finally:
+            for dead in found:  # their locks, too, would keep every other look away
                 dead.leave()
-                raise
-            dead.bury()
         for run in self._outbox.unfinished_runs():
             if not run_path(runs, run).exists():  # it is made before the run's first session
                 self._outbox.recover(run, None)
