@@ -140,9 +140,12 @@ class Engine:
         """Decide and write it down; True if there was something to decide."""
         with self._lock:
             decisions = decide(self._clock.now())
+            known = self._script_data
             if any(isinstance(decision, Save) for decision in decisions):
                 self._script_data = self._ask_script_data(extra)
             self._enter(decisions)
+            if extra:  # it went along with this end, and belongs to no other
+                self._script_data = known
             if decisions:
                 self._write_in_frame()
             return bool(decisions)
