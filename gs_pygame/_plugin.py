@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from ._engine import Engine, Status, about_json
 from ._errors import PygameNotFoundError
 from ._exit import ExitWatch, reason_of
 from ._messages import EndSessionResponse, Reason, Session
-from ._settings import Consent, Settings
+from ._settings import Consent, Settings, is_text
 from .destinations import Destination
 from .destinations.gamesparks import GameSparks
 
@@ -111,7 +112,7 @@ class SessionPlugin:
 
     def set_player(self, id: str) -> None:
         """From now on this player plays, in the open session too. Ends already on disk keep their player."""
-        if not isinstance(id, str) or not id:
+        if not is_text(id):
             log.error("gs_pygame: set_player(%r) is ignored: allowed is a non-empty string", id)
         elif self._engine:
             self._engine.set_player(id)
@@ -129,6 +130,9 @@ class SessionPlugin:
 
     def flush(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds; True when everything that was ready has been delivered (or rejected)."""
+        if not isinstance(timeout, (int, float)) or math.isnan(timeout):
+            log.error("gs_pygame: flush(%r) does not wait: allowed is a number of seconds", timeout)
+            timeout = 0.0
         delivered = self._engine.flush(timeout) if self._engine else True
         self._tell()
         return delivered
@@ -141,7 +145,7 @@ class SessionPlugin:
 
     def process_event(self, event: Any) -> None:
         """Tell the plugin of one event that the game got."""
-        if self.settings.enabled:
+        if self.settings.enabled and hasattr(event, "type"):
             self._adapter.after_event(event)
 
     def update(self) -> None:

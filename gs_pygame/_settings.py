@@ -100,7 +100,7 @@ class Settings:
             value = getattr(self, name)
             given = "a value of another kind" if name in ("api_key", "secret") else value
             missing = value is None and name != "credential"
-            _require(name, given, missing or _is_text(value), "a non-empty string")
+            _require(name, given, missing or is_text(value), "a non-empty string")
         _require(
             "background_grace",
             self.grace,
@@ -125,7 +125,7 @@ class Settings:
                 "its address as endpoint=..., or set GS_PYGAME_ENDPOINT"
             )
         allowed = "an address like https://sessions.example.com, without a query or a user name"
-        _require("endpoint", self.endpoint, _is_text(self.endpoint), allowed)
+        _require("endpoint", self.endpoint, is_text(self.endpoint), allowed)
         if "{api_key}" in self.endpoint and not self.api_key:
             raise ConfigurationError("endpoint holds {api_key}, but api_key is not set: pass api_key=...")
         shown = re.sub("//.*@", "//...@", re.sub("[?#].*", "?...", self.endpoint))  # there may be secrets in there
@@ -174,7 +174,7 @@ def _require(name: str, given: object, ok: bool, allowed: str) -> None:
         raise ConfigurationError(f"{name} is {given!r}; allowed is {allowed}")
 
 
-def _is_text(value: object) -> bool:
+def is_text(value: object) -> bool:
     """A string that UTF-8, and so SQLite, can hold: no half of a surrogate pair."""
     return isinstance(value, str) and value != "" and not re.search("[\ud800-\udfff]", value)
 
@@ -189,5 +189,5 @@ def _is_path(value: object) -> bool:
 
 
 def _require_name(name: str, value: Any) -> None:
-    ok = _is_text(value) and value.strip() not in ("", ".", "..") and not set(value) & set('/\\:*?"<>|\0')
+    ok = is_text(value) and value.strip() not in ("", ".", "..") and not set(value) & set('/\\:*?"<>|\0')
     _require(name, value, ok, "a name that can be a folder's (it says where the game's sessions are kept on disk)")
