@@ -37,6 +37,8 @@ EXIT_PATIENCE = 0.03
 ERASE_PATIENCE = 2.0
 """Seconds that taking back a consent may wait for the disk: nothing may be written after it, nor overtake it."""
 
+_OUTBOX = "outbox.sqlite3"
+
 FLUSH_STEP = 0.25
 """Seconds between two looks of flush() while another copy of the game delivers."""
 
@@ -319,10 +321,22 @@ class Engine:
         self._keeper_worker.stop(ERASE_PATIENCE)
 
 
+def erase_leftovers(folder: Path) -> None:
+    """Nothing may be kept, but an earlier erase() was cut short, or an earlier start kept something."""
+    path = folder / _OUTBOX
+    if path.exists():
+        try:
+            outbox = Outbox(path, ERASE_PATIENCE)
+            outbox.erase()
+            outbox.close()
+        except (OSError, OutboxError) as error:
+            log.error("gs_pygame: what was kept in %s could not be erased: %s", folder, error)
+
+
 def _open(folder: Path) -> tuple[Outbox, RunFile | None]:
     """The outbox and the run file in `folder`; in memory if the disk cannot be used."""
     try:
-        outbox = Outbox(folder / "outbox.sqlite3", GAME_PATIENCE)
+        outbox = Outbox(folder / _OUTBOX, GAME_PATIENCE)
         return outbox, RunFile(folder / "runs")
     except (OSError, OutboxError) as error:
         log.error(

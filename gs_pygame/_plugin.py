@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _consent
 from ._clock import Clock, SystemClock
-from ._engine import Engine, Status, about_json
+from ._engine import Engine, Status, about_json, erase_leftovers
 from ._errors import PygameNotFoundError
 from ._exit import ExitWatch, reason_of
 from ._messages import EndSessionResponse, Reason, Session
@@ -181,6 +181,8 @@ class SessionPlugin:
         if consent == "denied":
             if self._engine:
                 self._engine.erase()
+            else:
+                erase_leftovers(self._folder)
             self._engine = None
         elif self._engine:
             self._engine.set_may_send(consent == "granted")
