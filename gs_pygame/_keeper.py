@@ -49,6 +49,7 @@ class Keeper:
         self._run_file = run_file
         self._next_scan: float | None = None  # on the elapsed clock; None: at once
         self._beaten: Progress | None = None
+        self._told: list[str] = []  # what the game was told, until it is written down
         self._dirty = True
 
     def dirty(self) -> None:
@@ -88,9 +89,10 @@ class Keeper:
             self._beaten = progress
 
     def _write(self) -> bool:
-        told = self._kept.take_told()
-        if told:
-            self._outbox.told(told)
+        self._told += self._kept.take_told()
+        if self._told:
+            self._outbox.told(self._told)
+            self._told = []
         return self._kept.write(self._outbox)
 
     def _flush(self) -> None:
