@@ -85,7 +85,7 @@ class Courier:
     def turn(self) -> float | None:
         """Deliver at most one end. Seconds until the next turn; None: when there is something new."""
         if not self._may_send():
-            self._idle()
+            self._free_lock()
             return None
         now = self._clock.now().elapsed
         if self._nudged:
@@ -102,7 +102,7 @@ class Courier:
                     return LOCK_WAIT
                 queue = self._outbox.ready(2)  # again: another copy may just have delivered these
             if not queue:
-                self._idle()
+                self._free_lock()
                 return None
             return self._deliver(*queue)
         except OutboxError as error:
@@ -110,7 +110,7 @@ class Courier:
             return self._wait(self._backoff.next())
 
     def close(self) -> None:
-        self._idle()
+        self._free_lock()
         self._outbox.close()
         self._destination.close()
 
@@ -140,8 +140,7 @@ class Courier:
                 self._step_aside(failing)
             return 0.0
         if isinstance(outcome, Rejected):
-            self._outbox.reject(session_id, outcome.error)
-            self._say(logging.WARNING, f"the server rejected the end of session {chosen.end.number}: {outcome.error}")
+            self._reject(chosen, outcome.error)
             self._verified(outcome.error)
             return 0.0
         self.line = Line(False, outcome.why)
@@ -168,13 +167,17 @@ class Courier:
     def _step_aside(self, failing: Queued) -> None:
         """Others get through where this one does not: it goes last, and in the end it is set aside for good."""
         if failing.passes + 1 >= PASSES:
-            self._outbox.reject(failing.end.session_id, f"{STRIKES * PASSES} server errors while others were accepted")
+            self._reject(failing, f"{STRIKES * PASSES} server errors while others were accepted")
         else:
             self._outbox.send_to_back(failing.end.session_id)
 
+    def _reject(self, queued: Queued, error: str) -> None:
+        self._outbox.reject(queued.end.session_id, error)
+        self._say(logging.WARNING, f"the end of session {queued.end.number} is rejected, and kept: {error}")
+
     def _wait(self, seconds: float) -> float:
         """Wait without the lock: what keeps us from delivering need not keep another copy from it."""
-        self._idle()
+        self._free_lock()
         self._not_before = self._clock.now().elapsed + seconds
         return seconds
 
@@ -189,7 +192,7 @@ class Courier:
                 return False
         return True
 
-    def _idle(self) -> None:
+    def _free_lock(self) -> None:
         if self._lock is not None:
             self._lock.close()
             self._lock = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import email.utils
 import json
+import socket
+import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -479,9 +481,20 @@ def test_a_certificate_that_does_not_hold(
         assert server.requests == []
 
 
-def test_a_server_that_speaks_no_tls(server: FaultServer, log: Log) -> None:
+def test_a_server_that_speaks_no_tls(log: Log) -> None:
     """TLS that fails for another reason than the certificate is one more reason to retry."""
-    outcome = GameSparks(server.url.replace("http:", "https:"), SECRET).deliver(end())
+
+    def speak_plainly(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(head(400, {}))
+            connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=speak_plainly, args=(listener,))
+        thread.start()
+        outcome = GameSparks(f"https://127.0.0.1:{listener.getsockname()[1]}", SECRET).deliver(end())
+        thread.join(DEADLINE)
     assert outcome == Retry("no encrypted connection to the server (TLS failed)")
     assert QUOTED not in log.text
 
