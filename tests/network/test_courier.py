@@ -337,10 +337,11 @@ def test_exactly_twenty_if_others_are_always_there(scene: Scene) -> None:
 
 
 def test_an_outage_of_everything_rejects_nothing(scene: Scene) -> None:
-    """A day of 500 for all: nothing is given up, and afterwards each end is delivered once."""
+    """A day of 500 for all: the first two take turns, nothing is given up, and afterwards each is delivered once."""
     ids = scene.put(3)
     scene.broken = set(ids)
     scene.wait(24 * HOUR)
+    assert scene.attempts[:9] == [ids[0]] * STRIKES + [ids[1], ids[0]] * 2
     assert len(scene.attempts) > 1000
     assert scene.outbox.counts().rejected == 0
     scene.broken = set()
@@ -464,6 +465,19 @@ def test_one_copy_delivers_at_a_time(tmp_path: Path) -> None:
     clock.advance(LOCK_WAIT)
     assert two.delivered == more
     assert one.delivered == ids
+
+
+def test_what_another_copy_just_delivered_is_not_sent_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between our look at the queue and our lock another copy may deliver: the queue is read again under the lock."""
+
+    def slowly_locked(path: Path) -> FileLock:
+        scene.outbox.deliver(first, EndSessionResponse(None))
+        return FileLock(path)
+
+    monkeypatch.setattr("gs_pygame._courier.FileLock", slowly_locked)
+    first, second = scene.put(2)
+    scene.wait()
+    assert scene.attempts == [second]
 
 
 @pytest.mark.parametrize("outcome", [OFFLINE, Pause("HTTP 403"), Retry("HTTP 429", after=HOUR)])
