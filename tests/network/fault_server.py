@@ -29,7 +29,7 @@ from typing import Any
 
 DEADLINE = 20.0  # seconds; only a broken test waits this long
 
-_ACCEPT_STEP = 0.05  # seconds between two looks whether the server is to stop
+_ACCEPT_STEP = 0.01  # seconds between two looks whether the server is to stop
 _SEND_BUFFER = 16 * 1024  # bytes; small, so that what was sent is about what was read
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 s
 
