@@ -336,8 +336,13 @@ def erase_leftovers(folder: Path) -> None:
 def _open(folder: Path) -> tuple[Outbox, RunFile | None]:
     """The outbox and the run file in `folder`; in memory if the disk cannot be used."""
     try:
-        outbox = Outbox(folder / _OUTBOX, GAME_PATIENCE)
-        return outbox, RunFile(folder / "runs")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run_file = RunFile(folder / "runs")
+        try:
+            return Outbox(folder / _OUTBOX, GAME_PATIENCE), run_file
+        except BaseException:
+            run_file.close()
+            raise
     except (OSError, OutboxError) as error:
         log.error(
             "gs_pygame: %s cannot be used (%s); ended sessions are kept in memory only, and are lost if they cannot be "

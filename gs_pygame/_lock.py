@@ -8,11 +8,13 @@ Windows: `msvcrt.locking` of one byte far behind the data, since locked bytes ca
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
 from pathlib import Path
 
+_TAKEN = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})  # as fcntl(2) and Microsoft's _locking say it
 _held: set[str] = set()
 _guard = threading.Lock()
 
@@ -50,7 +52,9 @@ class FileLock:
                 _lock(self.descriptor)
             except OSError as error:
                 os.close(self.descriptor)
-                raise BlockingIOError(f"{path} is locked by another process") from error
+                if error.errno in _TAKEN:
+                    raise BlockingIOError(f"{path} is locked by another process") from error
+                raise
             _held.add(self._key)
             self._open = True
 

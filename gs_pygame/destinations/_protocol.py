@@ -54,5 +54,5 @@ class Destination(Protocol):
         ...
 
     def close(self) -> None:
-        """Give up connections; called once, in the courier's thread."""
+        """Give up connections, in the courier's thread. A later `deliver` may open them again."""
         ...

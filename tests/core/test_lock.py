@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import sys
@@ -10,14 +11,18 @@ from pathlib import Path
 import pytest
 from core_kit import DEADLINE, child, line_of, run, tell
 
+from gs_pygame import _lock
 from gs_pygame._lock import FileLock
+from gs_pygame._runfile import RunFile
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKILL are POSIX's")
 
 HOLDER = """
     import sys
     from pathlib import Path
-    from gs_pygame._lock import FileLock
+    from gs_pygame import _lock
+from gs_pygame._lock import FileLock
+from gs_pygame._runfile import RunFile
     lock = FileLock(Path(sys.argv[1]))
     print("held", flush=True)
     sys.stdin.readline()
@@ -29,7 +34,9 @@ HOLDER = """
 TRIER = """
     import sys
     from pathlib import Path
-    from gs_pygame._lock import FileLock
+    from gs_pygame import _lock
+from gs_pygame._lock import FileLock
+from gs_pygame._runfile import RunFile
     try:
         FileLock(Path(sys.argv[1]))
     except BlockingIOError:
@@ -77,7 +84,9 @@ def test_the_lock_dies_with_its_process(path: Path) -> None:
 FORKING = """
     import os, sys
     from pathlib import Path
-    from gs_pygame._lock import FileLock
+    from gs_pygame import _lock
+from gs_pygame._lock import FileLock
+from gs_pygame._runfile import RunFile
     lock = FileLock(Path(sys.argv[1]))
     if os.fork() == 0:
         print(f"child {os.getpid()}", flush=True)
@@ -165,3 +174,17 @@ def test_the_lock_is_not_passed_to_programs_the_game_starts(path: Path) -> None:
     lock = FileLock(path)
     assert os.get_inheritable(lock.descriptor) is False
     lock.close()
+
+
+def test_a_file_system_without_locks_is_no_taken_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ENOLCK, as on some network folders: said as it is, so that nobody waits for a holder who does not exist."""
+
+    def no_locks(descriptor: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(_lock, "_lock", no_locks)
+    with pytest.raises(OSError, match="No locks") as caught:
+        FileLock(tmp_path / "x")
+    assert not isinstance(caught.value, BlockingIOError)
+    with pytest.raises(OSError, match="No locks"):
+        RunFile(tmp_path / "runs")
