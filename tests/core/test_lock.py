@@ -20,9 +20,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKILL are
 HOLDER = """
     import sys
     from pathlib import Path
-    from gs_pygame import _lock
-from gs_pygame._lock import FileLock
-from gs_pygame._runfile import RunFile
+    from gs_pygame._lock import FileLock
     lock = FileLock(Path(sys.argv[1]))
     print("held", flush=True)
     sys.stdin.readline()
@@ -34,9 +32,7 @@ from gs_pygame._runfile import RunFile
 TRIER = """
     import sys
     from pathlib import Path
-    from gs_pygame import _lock
-from gs_pygame._lock import FileLock
-from gs_pygame._runfile import RunFile
+    from gs_pygame._lock import FileLock
     try:
         FileLock(Path(sys.argv[1]))
     except BlockingIOError:
@@ -84,9 +80,7 @@ def test_the_lock_dies_with_its_process(path: Path) -> None:
 FORKING = """
     import os, sys
     from pathlib import Path
-    from gs_pygame import _lock
-from gs_pygame._lock import FileLock
-from gs_pygame._runfile import RunFile
+    from gs_pygame._lock import FileLock
     lock = FileLock(Path(sys.argv[1]))
     if os.fork() == 0:
         print(f"child {os.getpid()}", flush=True)
