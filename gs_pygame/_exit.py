@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import weakref
@@ -49,7 +50,16 @@ class ExitWatch:
     def _excepthook(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if self._active:
             self._on_exit(reason_of(kind))
+            if kind is KeyboardInterrupt:
+                _remind_of_the_interrupt()
         self._previous(kind, error, trace)
+
+
+def _remind_of_the_interrupt() -> None:
+    """Python dies of SIGINT after an uncaught KeyboardInterrupt, unless source code was evaluated since: it then exits
+    with 1. A namedtuple evaluates source code, and so does an import of requests."""
+    with contextlib.suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")
 
 
 def _after_fork() -> None:
