@@ -1,0 +1,106 @@
+"""Real windows under pytest: each test that asks for `stage` is played on a virtual display of its own.
+
+These tests wait for real seconds ("away for 3 s"), so a few of them are played at the same time: the first one starts
+all that were selected, in a few threads, and each reports when its turn comes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from window_kit import TOOLS, Desktop, Stage
+
+SIDE_BY_SIDE = 4
+"""Displays. A waiting game takes a few percent of a processor; starting one takes half a second of it."""
+
+FIGURES: dict[str, list[float]] = defaultdict(list)
+
+
+class Plays:
+    """Plays `items` side by side, each on the next free stage."""
+
+    def __init__(self, items: list[pytest.Function], folder: Path) -> None:
+        self._folder = folder
+        self._desktops: list[Desktop] = []
+        self._here = threading.local()
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="stage")
+        self._futures: dict[str, Future[Stage]] = {}
+        for number, item in enumerate(items):
+            self._futures[item.nodeid] = self._pool.submit(self._play, item, folder / f"{number:02}")
+
+    def result(self, item: pytest.Function) -> None:
+        """Wait for the end of this test's play, show what its games said, and raise what it raised."""
+        stage = self._futures[item.nodeid].result()
+        print(stage.transcript())
+        if stage.error is not None:
+            raise stage.error
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        for desktop in self._desktops:
+            desktop.close()
+
+    def _play(self, item: pytest.Function, folder: Path) -> Stage:
+        folder.mkdir()
+        stage = Stage(self._desktop(), folder, FIGURES)
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        try:
+            item.obj(stage=stage, **parameters)
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's turn: also skips and failures
+            stage.error = error
+        finally:
+            stage.close()
+        return stage
+
+    def _desktop(self) -> Desktop:
+        """One for each thread of the pool, for all its plays."""
+        if not hasattr(self._here, "desktop"):
+            self._here.desktop = Desktop()
+            self._desktops.append(self._here.desktop)
+        return self._here.desktop
+
+
+@pytest.fixture(scope="session")
+def plays(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plays]:
+    """Everything selected that is to be played, started; skipped without the tools, which CI must have."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        reason = f"real windows need {', '.join(missing)}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    played = Plays(
+        [item for item in request.session.items if isinstance(item, pytest.Function) and "stage" in item.fixturenames],
+        tmp_path_factory.mktemp("window"),
+    )
+    yield played
+    played.close()
+
+
+@pytest.fixture
+def stage(plays: Plays) -> Plays:
+    """Stands in for the Stage, which the test gets when it is played."""
+    return plays
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Instead of calling a test of a stage, ask how its play went."""
+    if "stage" not in pyfuncitem.fixturenames:
+        return None
+    pyfuncitem.funcargs["stage"].result(pyfuncitem)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The errors of measurement that were seen, in seconds."""
+    if FIGURES:
+        terminalreporter.section("measured in real windows")
+        for name, values in sorted(FIGURES.items()):
+            shown = ", ".join(f"{value:+.3f}" for value in values)
+            terminalreporter.write_line(f"{name}: {shown} s")

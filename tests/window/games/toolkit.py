@@ -1,0 +1,80 @@
+"""What the games under test share: they say what happens to them, and when, and do as they are told."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import pygame
+
+SIZE = (240, 180)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{time.time():.6f} {text}\n")
+
+
+def install(**settings: Any) -> Any:
+    """The plugin, as the test's environment wants it; None if the test wants to see the game without it."""
+    if os.environ.get("WITHOUT_PLUGIN"):
+        say("without the plugin")
+        return None
+    import gs_pygame
+
+    plugin = gs_pygame.install(app="Window", author="gs_pygame", exit_delivery="wait", **settings)
+    say("installed")
+    return plugin
+
+
+def say_focus() -> None:
+    """From now on say each change of the focus, whatever the game itself does in the meantime."""
+
+    def watch() -> None:
+        last = None
+        while True:
+            try:
+                focused = pygame.key.get_focused()
+            except pygame.error:  # not initialised (any more)
+                focused = None
+            if focused is not last and focused is not None:
+                say(f"focus {int(focused)}")
+            last = focused
+            time.sleep(0.005)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+class Commands:
+    """The test's words, line by line from standard input."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[str] = SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        """Not from sys.stdin: a forked child would find its buffer's lock held."""
+        while words := os.read(0, 1000).decode():
+            for line in words.splitlines():
+                self._queue.put(line)
+
+    def next(self) -> list[str]:
+        """The next command, split into words; empty if there is none."""
+        try:
+            return self._queue.get_nowait().split()
+        except Empty:
+            return []
+
+
+def open_window() -> None:
+    pygame.display.set_mode(SIZE)
+    pygame.display.set_caption("game")
+
+
+def frame(clock: pygame.time.Clock) -> None:
+    pygame.display.get_surface().fill((20, 40, 60))
+    pygame.display.flip()
+    clock.tick(60)

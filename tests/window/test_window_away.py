@@ -1,0 +1,154 @@
+"""Leaving the window and coming back to it: which of what a window manager does is an end, and when it happened."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from window_kit import AWAY, EXACT, GRACE, Game, Stage, eventually
+
+pytestmark = pytest.mark.window
+
+KINDS = ("frames", "blocked", "waiting", "waiting --blocked", "renderer", "threaded", "own_calls")
+
+
+def past_the_grace() -> None:
+    """Time in which a wrong end would go out: nothing tells when nothing happens."""
+    time.sleep(GRACE + 0.5)
+
+
+def closed_without_a_break(stage: Stage, game: Game, away: float = 0.0) -> None:
+    """Close the game. One end may come of all that was done, and but `away` seconds of it (and flaps) not active."""
+    closed = game.close()
+    (end,) = stage.server.wait_for(1)
+    assert end.reason == "quit"
+    assert abs(closed.off(end.ended)) <= EXACT
+    assert end.wall - end.active <= away + 0.5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_focus_lost_beyond_the_grace(stage: Stage, kind: str) -> None:
+    """Another window takes the focus for 3 s: one end, of that moment; a new session of its own on return.
+
+    In every kind of game: with window events blocked, without frames, without set_mode, in another thread, unhooked.
+    """
+    game = stage.play(*kind.split())
+    left = game.lose_focus()
+    stage.server.wait_for(1)
+    time.sleep(left.after + AWAY - time.time())
+    back = game.take_focus()
+    past_the_grace()
+    stage.server.wait_for(1)
+    closed = game.close()
+    first, second = stage.server.wait_for(2)
+    assert first.reason == "background"
+    assert stage.measured("endedAt, focus lost", left.off(first.ended)) <= EXACT
+    assert (second.reason, second.previous_id, second.number) == ("quit", first.id, first.number + 1)
+    assert stage.measured("startedAt, focus back", back.off(second.started)) <= EXACT
+    assert stage.measured("endedAt, closed", closed.off(second.ended)) <= EXACT
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_minimised_and_restored_within_the_grace(stage: Stage, kind: str) -> None:
+    """A game that is minimised and restored within the grace goes on with its session; that time is not active."""
+    game = stage.play(*kind.split(), grace=5)
+    left = stage.desktop.minimize(game.window)
+    game.has_focus(False)
+    time.sleep(GRACE)
+    back = game.take_focus()
+    past_the_grace()
+    closed = game.close()
+    (end,) = stage.server.wait_for(1)
+    assert (end.reason, end.number) == ("quit", 1)
+    away = back.after - left.after
+    assert stage.measured("activeMs, minimised for 1 s", end.active - (end.wall - away)) <= EXACT
+    assert abs(closed.off(end.ended)) <= EXACT
+
+
+def test_minimised_beyond_the_grace(stage: Stage) -> None:
+    """A game that is minimised for 3 s has ended at that moment, and begins anew when it is restored."""
+    game = stage.play("frames")
+    left = stage.desktop.minimize(game.window)
+    stage.server.wait_for(1)
+    time.sleep(left.after + AWAY - time.time())
+    back = game.take_focus()
+    game.close()
+    first, second = stage.server.wait_for(2)
+    assert first.reason == "background"
+    assert stage.measured("endedAt, minimised", left.off(first.ended)) <= EXACT
+    assert (second.previous_id, second.number) == (first.id, 2)
+    assert abs(back.off(second.started)) <= EXACT
+
+
+def test_fullscreen_toggled(stage: Stage) -> None:
+    """A player who switches to fullscreen and back five times has not left."""
+    game = stage.play("frames")
+    for _ in range(5):
+        game.hears("fullscreen")
+        time.sleep(0.5)  # the events of one change come in over about 0.2 s
+    past_the_grace()
+    game.has_focus(True)
+    game.hears("fullscreen")
+    eventually(lambda: stage.desktop.is_active(game.window), "a window again")
+    closed_without_a_break(stage, game)
+
+
+def test_tool_window(stage: Stage) -> None:
+    """A second window of the game that is hidden, minimised or destroyed is no leaving: the player is in the game."""
+    game = stage.play("tools")
+    game.hears("open")
+    tool = stage.desktop.window(game.process.pid, "tool")
+    for command in ("hide", "show", "minimize", "restore"):
+        stage.desktop.activate(game.window)  # the tool goes while the game has the focus
+        eventually(lambda: stage.desktop.is_active(game.window), "the game is active")
+        game.hears(command)
+        past_the_grace()
+    stage.desktop.activate(tool)
+    eventually(lambda: stage.desktop.is_active(tool), "the tool window is active")
+    past_the_grace()
+    game.hears("hide")  # while it has the focus, which the game gets
+    eventually(lambda: stage.desktop.is_active(game.window), "the game is active")
+    past_the_grace()
+    game.hears("show")
+    game.hears("destroy")
+    eventually(lambda: stage.desktop.is_active(game.window), "the game is active")
+    past_the_grace()
+    game.has_focus(True)
+    closed_without_a_break(stage, game)
+
+
+def test_show_desktop(stage: Stage) -> None:
+    """ "Show desktop" for 3 s is an end; the new session begins when the game has the focus again."""
+    game = stage.play("frames")
+    left = stage.desktop.show_desktop(True)
+    game.has_focus(False)
+    stage.server.wait_for(1)
+    time.sleep(left.after + AWAY - time.time())
+    stage.desktop.show_desktop(False)
+    back = game.has_focus(True)  # openbox gives it back by itself if nobody else has it
+    past_the_grace()
+    game.close()
+    first, second = stage.server.wait_for(2)
+    assert first.reason == "background"
+    assert stage.measured("endedAt, show desktop", left.off(first.ended)) <= EXACT
+    assert (second.previous_id, second.number) == (first.id, 2)
+    assert abs(second.started - back) <= EXACT
+
+
+def test_visible_again_but_not_in_it(stage: Stage) -> None:
+    """When "show desktop" is taken back, and another window gets the focus, the player is not in the game yet."""
+    game = stage.play("frames")
+    left = game.lose_focus()
+    stage.desktop.show_desktop(True)
+    game.expect("event WindowHidden")
+    stage.server.wait_for(1)
+    stage.desktop.show_desktop(False)
+    game.expect("event WindowShown")
+    past_the_grace()
+    back = game.take_focus()
+    game.close()
+    first, second = stage.server.wait_for(2)
+    assert first.reason == "background"
+    assert abs(left.off(first.ended)) <= EXACT
+    assert (second.previous_id, second.number) == (first.id, 2)
+    assert abs(back.off(second.started)) <= EXACT

@@ -1,0 +1,54 @@
+"""What a game gets to see: the same with the plugin as without it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from itertools import groupby
+
+import pytest
+from window_kit import GRACE, Game, Stage
+
+pytestmark = pytest.mark.window
+
+
+def through_everything(stage: Stage, **environment: str) -> Game:
+    """One player's doings, from the first frame to the close button."""
+    game = stage.play("frames", **environment)
+    time.sleep(0.5)  # let the events of one doing come in before the next
+    for do in (
+        game.lose_focus,
+        game.take_focus,
+        lambda: stage.desktop.minimize(game.window) and game.has_focus(False),
+        game.take_focus,
+        lambda: game.hears("fullscreen"),
+        lambda: game.hears("fullscreen"),
+        lambda: stage.desktop.press("space") and game.expect("event KeyUp"),
+        lambda: game.hears("refuse 1"),
+        lambda: stage.desktop.close_button(game.window) and game.expect("refused"),
+        lambda: time.sleep(GRACE),
+    ):
+        do()
+        time.sleep(0.5)
+    game.close()
+    return game
+
+
+def test_same_events_and_exit(stage: Stage) -> None:
+    """Focus, icon, fullscreen, keys, quits: a game with the plugin gets the events that it gets without."""
+    plain = through_everything(stage, WITHOUT_PLUGIN="1")
+    stage.server.wait_for(0)
+    watched = through_everything(stage)
+    assert in_order(watched) == in_order(plain)
+    assert Counter(watched.said)["event WindowTakeFocus"] == Counter(plain.said)["event WindowTakeFocus"]
+    assert (watched.wait(), plain.wait()) == (0, 0)
+    assert len(stage.server.wait_for(1)) == 1
+
+
+def in_order(game: Game) -> list[str]:
+    """The types of its events; repeats in a row as one, since how often a window is redrawn is chance.
+
+    So is where among the events of a change to fullscreen the window manager offers the focus.
+    """
+    events = (text for text in game.said if text.startswith("event") and text != "event WindowTakeFocus")
+    return [event for event, _ in groupby(events)]
