@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import builtins
 import importlib.abc
 import importlib.util
 import os
@@ -23,13 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--grace", type=float, metavar="SECONDS", help="how long a player may be away (default: 30)")
     parser.add_argument("--data-dir", metavar="DIR", help="keep the sessions here (GS_PYGAME_DATA_DIR)")
     parser.add_argument("-m", dest="module", action="store_true", help="the target is a module, not a file")
-    parser.add_argument("target", help="the game: a file, or with -m a module")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    # One positional: argparse would take a "--" away that stands between two.
+    parser.add_argument(
+        "game", nargs=argparse.REMAINDER, metavar="target", help="the game: a file, or with -m a module"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Become the game. Its exit code, and its exceptions, pass through; 2 if it or a setting is wrong."""
-    target = arguments.target
+    if not arguments.game:
+        print("gs-pygame run: the target is missing: game.py, or -m and a module", file=sys.stderr)
+        return 2
+    target, *words = arguments.game
     try:
         start = _module(target) if arguments.module else _script(target)
         install(
@@ -42,19 +48,19 @@ def run(arguments: argparse.Namespace) -> int:
     except (ConfigurationError, ImportError, OSError, SyntaxError) as error:
         print(f"gs-pygame run: {error}", file=sys.stderr)
         return 2
-    sys.argv = [sys.argv[0], *arguments.arguments]
+    sys.argv = [sys.argv[0], *words]
     start()
     return 0
 
 
 def _script(name: str) -> Callable[[], None]:
     """A file, as `python name` would run it."""
-    path = os.path.abspath(name)
-    code = compile(Path(path).read_bytes(), path, "exec")
+    path = os.path.join(os.getcwd(), name)
+    code = compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
 
     def start() -> None:
         sys.argv[0] = name
-        sys.path[0] = os.path.dirname(path)
+        _look_first_in(os.path.dirname(os.path.realpath(path)))
         main = ModuleType("__main__")
         main.__file__ = path
         _execute(code, main)
@@ -63,17 +69,21 @@ def _script(name: str) -> Callable[[], None]:
 
 
 def _module(name: str) -> Callable[[], None]:
-    """A module, as `python -m name` would run it."""
-    sys.path[0] = os.getcwd()
-    spec = importlib.util.find_spec(name)
-    if spec is not None and spec.submodule_search_locations is not None:
-        name = f"{name}.__main__"
-        spec = importlib.util.find_spec(name)
-    code = spec.loader.get_code(name) if spec and isinstance(spec.loader, importlib.abc.InspectLoader) else None
-    if spec is None or code is None:
-        raise ImportError(f"no module named {name} can be run")
+    """A module, as `python -m name` would run it. The package that it is in is imported when it starts, no earlier."""
+    _look_first_in(os.getcwd())
+    if importlib.util.find_spec(name.partition(".")[0]) is None:
+        raise ImportError(f"no module named {name}")
 
     def start() -> None:
+        sys.argv[0] = "-m"
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{name}.__main__")
+        code = None
+        if spec is not None and isinstance(spec.loader, importlib.abc.InspectLoader):
+            code = spec.loader.get_code(spec.name)
+        if spec is None or code is None:
+            sys.exit(f"gs-pygame run: no module named {name} can be run")
         sys.argv[0] = spec.origin or name
         main = ModuleType("__main__")
         main.__file__ = spec.origin
@@ -85,8 +95,14 @@ def _module(name: str) -> Callable[[], None]:
     return start
 
 
+def _look_first_in(folder: str) -> None:
+    """For imports; unless Python was told (-P, -I) that the first place is none of a program's own."""
+    if not getattr(sys.flags, "safe_path", sys.flags.isolated):
+        sys.path[0] = folder
+
+
 def _execute(code: CodeType, main: ModuleType) -> None:
     """The module stays in place afterwards: threads and exit handlers of the game still need it."""
-    main.__dict__["__builtins__"] = __builtins__
+    main.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = main
     exec(code, main.__dict__)

@@ -1,0 +1,73 @@
+"""`gs-pygame run` with games that know nothing of it, in real windows."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+
+import pytest
+from window_kit import EXACT, GAMES, Game, Moment, Stage, eventually
+
+pytestmark = pytest.mark.window
+
+RUN = ("-m", "gs_pygame", "run")
+
+
+def played(stage: Stage, *target: str, **environment: str) -> Game:
+    """Start it, and wait until its window is there and active."""
+    game = stage.run(*RUN, *target, **environment)
+    eventually(lambda: stage.desktop.is_active(game.window), "the game is active")
+    time.sleep(1)  # real play
+    return game
+
+
+def one_quit(stage: Stage, left: Moment) -> None:
+    """One session has come by the next start, left at that moment by the player's will."""
+    (end,) = stage.next_start(1)
+    assert (end.reason, end.number) == ("quit", 1)
+    assert stage.measured("endedAt, run", left.off(end.ended)) <= EXACT
+    assert end.active >= 1
+
+
+@pytest.mark.parametrize("example", ["stars", "eventlist", "sprite_texture"])
+def test_example_closed(stage: Stage, example: str) -> None:
+    """pygame's own examples, unmodified, left by the close button."""
+    if importlib.util.find_spec(f"pygame.examples.{example}") is None:
+        pytest.skip(f"this pygame has no example {example}")
+    game = played(stage, "-m", f"pygame.examples.{example}")
+    closed = stage.desktop.close_button(game.window)
+    assert game.wait() == 0
+    one_quit(stage, closed)
+
+
+@pytest.mark.parametrize("example", ["eventlist", "sprite_texture"])
+def test_example_escaped(stage: Stage, example: str) -> None:
+    """The same, left by the escape key, which is no QUIT event."""
+    if importlib.util.find_spec(f"pygame.examples.{example}") is None:
+        pytest.skip(f"this pygame has no example {example}")
+    game = played(stage, "-m", f"pygame.examples.{example}")
+    left = stage.desktop.press("Escape")
+    assert game.wait() == 0
+    one_quit(stage, left)
+
+
+def test_exit_entry_of_pygame_menu(stage: Stage) -> None:
+    """pygame-menu's exit calls pygame.quit(), then os._exit(1): the session is on disk by then."""
+    if importlib.util.find_spec("pygame_menu") is None:
+        reason = "pygame-menu is not installed"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    game = played(stage, str(GAMES / "menu.py"))
+    left = stage.desktop.press("Return")
+    assert game.wait() == 1
+    one_quit(stage, left)
+
+
+@pytest.mark.parametrize(("command", "code", "reason"), [("exit 7", 7, "quit"), ("fail", 1, "crash")])
+def test_exit_code(stage: Stage, command: str, code: int, reason: str) -> None:
+    """The game's exit code passes through `run`, and its uncaught exception is a crash."""
+    game = played(stage, str(GAMES / "frames.py"), WITHOUT_PLUGIN="1")
+    game.told(command)
+    assert game.wait() == code
+    (end,) = stage.next_start(1)
+    assert end.reason == reason
