@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from operator import attrgetter
 from types import ModuleType
 from typing import Any, Literal, Protocol
@@ -110,9 +110,9 @@ class Adapter:
             return
         self._guarded(self._look, focused)
 
-    def after_events(self, events: Iterable[Any]) -> None:
+    def after_events(self, events: list[Any]) -> None:
         """A game got `events` from the queue."""
-        if not _TELLING.isdisjoint(map(_type_of, events)):
+        if events and not _TELLING.isdisjoint(map(_type_of, events)):
             for event in events:
                 self._guarded(self._hear, event.type)
         self.sample()
