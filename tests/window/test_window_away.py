@@ -80,6 +80,40 @@ def test_minimised_beyond_the_grace(stage: Stage) -> None:
     assert abs(back.off(second.started)) <= EXACT
 
 
+def test_away_means_minimised(stage: Stage) -> None:
+    """With background_on="minimize" a player who looks at another window is in the game; an icon is not played."""
+    game = stage.play("frames", "--minimize")
+    game.lose_focus()
+    time.sleep(AWAY)
+    stage.server.wait_for(0)
+    game.take_focus()
+    game.lose_focus()
+    past_the_grace()
+    left = stage.desktop.minimize(game.window)
+    (first,) = stage.server.wait_for(1)
+    assert first.reason == "background"
+    assert stage.measured("endedAt, minimised", left.off(first.ended)) <= EXACT
+    assert abs(first.active - first.wall) <= 0.05
+    back = game.take_focus()
+    past_the_grace()
+    game.close()
+    _, second = stage.server.wait_for(2)
+    assert (second.reason, second.previous_id) == ("quit", first.id)
+    assert abs(back.off(second.started)) <= EXACT
+
+
+def test_flapping(stage: Stage) -> None:
+    """A focus that goes and comes many times in a second is no end."""
+    game = stage.play("frames")
+    for _ in range(20):
+        stage.desktop.go_elsewhere()
+        stage.desktop.activate(game.window)
+    eventually(lambda: stage.desktop.is_active(game.window), "the game is active")
+    past_the_grace()
+    game.has_focus(True)
+    closed_without_a_break(stage, game, away=1.0)
+
+
 def test_fullscreen_toggled(stage: Stage) -> None:
     """A player who switches to fullscreen and back five times has not left."""
     game = stage.play("frames")

@@ -10,7 +10,7 @@ from window_kit import AWAY, EXACT, GRACE, Stage
 pytestmark = pytest.mark.window
 
 
-@pytest.mark.parametrize("seconds", [0.2, 1.9, 3.5])
+@pytest.mark.parametrize("seconds", [0.2, 0.65, 2.25])
 def test_killed_while_active(stage: Stage, seconds: float) -> None:
     """The session of a game that is killed ends at its last sign of life, at most a second too early."""
     game = stage.play("frames")

@@ -22,10 +22,12 @@ def test_close_button(stage: Stage) -> None:
     assert abs(end.active - end.wall) <= 0.05
 
 
-def test_a_refused_quit(stage: Stage) -> None:
+@pytest.mark.parametrize("kind", ["frames", "waiting --refuse", "waiting --blocked --refuse"])
+def test_a_refused_quit(stage: Stage, kind: str) -> None:
     """A game that asks "really leave?" and plays on for 5 s has lost nothing: one end at last, every second active."""
-    game = stage.play("frames")
-    game.hears("refuse 1")
+    game = stage.play(*kind.split())
+    if kind == "frames":
+        game.hears("refuse 1")
     stage.desktop.close_button(game.window)
     refused = game.expect("refused")
     time.sleep(refused + 5 - time.time())  # real play, well past the grace

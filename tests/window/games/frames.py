@@ -59,7 +59,7 @@ ACTIONS = {
 
 def main() -> None:
     global refusals
-    install()  # before pygame.init()
+    install(background_on="minimize" if "--minimize" in sys.argv else "focus")  # before pygame.init()
     pygame.init()
     open_window()
     say_focus()
@@ -83,5 +83,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-    if "--no-quit" not in sys.argv:
-        pygame.quit()
+    pygame.quit()
