@@ -67,7 +67,6 @@ class Adapter:
         self._sampled: bool | None = None  # the last sample; None: look closer at the next call
         self._knows_focus = False
         self._foreground = True
-        self._restarting = False
         self._faulted = False
         self._hooks: list[_Hook] = []
 
@@ -131,9 +130,7 @@ class Adapter:
 
     def _after_quit(self, result: object) -> None:
         self._guarded(self._move, False)
-        self._sampled = None
-        self._knows_focus = False  # the next window, if there is one, begins anew
-        self._restarting = True
+        self._sampled = None  # there may be a next window
 
     def _must_slice(self) -> bool:
         signals = self.signals
@@ -146,11 +143,8 @@ class Adapter:
         self._sampled = None if self._counts_visible and not focused else focused
         if self._knows_focus:
             self._move(focused or (self._counts_visible and self._visible()))
-        elif self._restarting:
-            self._move(True)
         elif self._foreground and self.signals:
             self.signals.playing()
-        self._restarting = False
         self._tell()
 
     def _hear(self, type_: int) -> None:
