@@ -20,24 +20,20 @@ from typing import Any
 from ._backoff import Backoff
 from ._clock import Clock, Instant
 from ._courier import Courier
-from ._errors import OutboxBusyError, OutboxError
+from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
 from ._journal import Entry, Journal, Login
 from ._keeper import Keeper
 from ._lifecycle import Decision, Lifecycle, Progress, Save
 from ._messages import Reason, Session, dump_script_data, to_datetime
-from ._outbox import GAME_PATIENCE, Outbox, Receipt
-from ._runfile import RunFile
+from ._outbox import Outbox, Receipt
+from ._salvage import mark_damaged, remove_asides
+from ._storage import ERASE_PATIENCE, open_storage
 from .destinations import Destination
 
 log = logging.getLogger("gs_pygame")
 
 EXIT_PATIENCE = 0.03
 """Seconds that the exit may wait for the outbox and the keeper, of the 50 ms that it may take in all."""
-
-ERASE_PATIENCE = 2.0
-"""Seconds that taking back a consent may wait for the disk: nothing may be written after it, nor overtake it."""
-
-_OUTBOX = "outbox.sqlite3"
 
 FLUSH_STEP = 0.25
 """Seconds between two looks of flush() while another copy of the game delivers."""
@@ -89,7 +85,7 @@ class Engine:
         self._told: list[str] = []
         self._progress = threading.Event()
         self._lifecycle = Lifecycle(grace, lambda: str(uuid.uuid4()))
-        outbox, run_file = _open(folder)
+        outbox, run_file = open_storage(folder)
         self._outbox = outbox
         self._journal = Journal(
             run_file.run if run_file else uuid.uuid4().hex, about, self._lost, lambda: self._courier_worker.wake()
@@ -189,6 +185,8 @@ class Engine:
     def write(self, outbox: Outbox) -> bool:
         if self._erasing:
             outbox.erase()
+            if outbox.path:
+                remove_asides(outbox.path)
             return True
         written = self._journal.write(outbox, wait=True)
         self._keeper.dirty()
@@ -207,6 +205,8 @@ class Engine:
         self._courier_worker.wake()
 
     def trouble(self, error: Exception) -> None:
+        if isinstance(error, OutboxDamagedError) and self._outbox.path:
+            mark_damaged(self._outbox.path)
         text = f"the outbox cannot be used: {error}"
         if text != self._trouble:
             self._trouble = text
@@ -319,38 +319,6 @@ class Engine:
         self._courier_worker.stop(0.0)
         self._outbox.close()
         self._keeper_worker.stop(ERASE_PATIENCE)
-
-
-def erase_leftovers(folder: Path) -> None:
-    """Nothing may be kept, but an earlier erase() was cut short, or an earlier start kept something."""
-    path = folder / _OUTBOX
-    if path.exists():
-        try:
-            outbox = Outbox(path, ERASE_PATIENCE)
-            outbox.erase()
-            outbox.close()
-        except (OSError, OutboxError) as error:
-            log.error("gs_pygame: what was kept in %s could not be erased: %s", folder, error)
-
-
-def _open(folder: Path) -> tuple[Outbox, RunFile | None]:
-    """The outbox and the run file in `folder`; in memory if the disk cannot be used."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        run_file = RunFile(folder / "runs")
-        try:
-            return Outbox(folder / _OUTBOX, GAME_PATIENCE), run_file
-        except BaseException:
-            run_file.close()
-            raise
-    except (OSError, OutboxError) as error:
-        log.error(
-            "gs_pygame: %s cannot be used (%s); ended sessions are kept in memory only, and are lost if they cannot be "
-            "delivered before the game ends",
-            folder,
-            error,
-        )
-        return Outbox(None), None
 
 
 def about_json(app_version: str | None, sdk: str, platform: str, python: str, pygame: str) -> str:

@@ -42,7 +42,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """Put the session's end on disk as waiting. Saved again, only the reason changes."""
+    """Put the session's end on disk as waiting. Saved again, only its reason and what goes along change."""
 
     session_id: str
     reason: Reason
@@ -199,7 +199,7 @@ class Lifecycle:
             return decisions
         if self._away is None:
             decisions.append(self._go_away(reason, at, None))
-        elif self._away.reason != reason:
+        else:  # even for the same reason: the script data may have changed
             decisions.append(self._save_again(reason))
         return [*decisions, self._release()]
 

@@ -34,6 +34,11 @@ else:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def held_here(path: Path) -> bool:
+    """Whether this process holds the lock on `path`."""
+    return os.path.realpath(path) in _held
+
+
 class FileLock:
     """The lock on `path`, from construction to close(). Raises BlockingIOError if someone else holds it.
 

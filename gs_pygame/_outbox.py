@@ -1,35 +1,22 @@
-"""The outbox: one SQLite file of open sessions, ends and counters. Knows no clock, no thread, no network.
+"""The outbox: open sessions, ends, receipts and counters. Knows no clock, no thread, no network.
 
 An Outbox is one connection. Each thread has its own (`another()`), except that an outbox in memory is shared.
 Every method is one transaction unless it is called inside `transaction()`.
-
-Durability: a commit survives the death of the process at once (WAL, synchronous NORMAL), and a power cut as soon as
-the keeper has called `sync()`. Nobody holds the write lock while the disk is flushed.
 """
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import threading
-import time
+import json
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
+from ._database import HELPER_PATIENCE, Database
 from ._lifecycle import Progress
 from ._messages import End, EndSessionResponse, Reason
-from ._schema import migrate, refuse_newer
 
 GAME_PATIENCE = 0.005
 """Seconds that a write in a frame may wait for another process; past that the keeper takes it over."""
-
-HELPER_PATIENCE = 5.0
-"""Seconds that helpers, and opening the file, may wait for another process."""
 
 MAX_ENDS = 10_000
 """Ends kept at most: a session every ten minutes for 70 days without a network."""
@@ -39,9 +26,6 @@ MAX_BYTES = 50 * 1024 * 1024
 
 MAX_RECEIPTS = 100
 """Delivered ends kept, for status() and for on_delivered at a later start."""
-
-CHECKPOINT_PAGES = 1000
-"""Pages in the WAL from which the keeper moves them into the database (SQLite's own default)."""
 
 _END_COLUMNS = "session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about"
 
@@ -84,114 +68,23 @@ class Counts:
     oldest: float | None
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """The one place where SQLite's errors become ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        if type(error) is sqlite3.DatabaseError:  # SQLITE_CORRUPT and SQLITE_NOTADB alone have no class of their own
-            raise OutboxDamagedError(str(error)) from error
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):  # Python 3.10 gives no error code
-            raise OutboxBusyError(str(error)) from error
-        raise OutboxError(str(error)) from error
+class Outbox(Database):
+    """One connection to the outbox. Opening it may raise any OutboxError."""
 
-
-class Outbox:
-    """One connection to the outbox. Safe to share between threads; opening may raise any OutboxError."""
-
-    def __init__(self, path: Path | None, patience: float = HELPER_PATIENCE) -> None:
-        """Open or create the file at `path`, or an outbox in memory if it is None.
-
-        `patience`: seconds that each later write may wait for another process.
-        """
-        self.path = path
-        self._lock = threading.RLock()
-        self._within = False
-        if path is not None:
-            self._make_private(path)
-        with _translated():
-            self._db = sqlite3.connect(
-                path or ":memory:", timeout=HELPER_PATIENCE, isolation_level=None, check_same_thread=False
-            )
-            try:
-                refuse_newer(self._db)  # before anything could alter the file
-                mode = self._to_wal()
-                # Without WAL every commit would flush the disk in a frame; OFF still survives the process.
-                self._db.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'OFF'}")
-                self._db.execute("PRAGMA wal_autocheckpoint = 0")
-                self._db.execute("PRAGMA secure_delete = ON")  # off in many builds; erase() could not make up for it
-                migrate(self._db)
-                self.installation_id = self._installation()
-                self._db.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
-            except BaseException:
-                self._db.close()
-                raise
-
-    @staticmethod
-    def _make_private(path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileExistsError):  # before SQLite does: the -wal and -shm files take their mode from this one
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-
-    def _to_wal(self) -> str:
-        """Here SQLite waits for nobody: copies that start together on a new file would find it locked."""
-        deadline = time.monotonic() + HELPER_PATIENCE
-        while True:
-            try:
-                return str(self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-            time.sleep(0.005)
-
-    def _installation(self) -> str:
-        found = self._db.execute("SELECT value FROM meta WHERE key = 'installation_id'").fetchone()
-        if found is None:
-            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('installation_id', ?)", (str(uuid.uuid4()),))
-            found = self._db.execute("SELECT value FROM meta WHERE key = 'installation_id'").fetchone()
-        return str(found[0])
-
-    @property
-    def durable(self) -> bool:
-        return self.path is not None
+    def _prepare(self) -> None:
+        self.installation_id = self._installation()
 
     def another(self, patience: float = HELPER_PATIENCE) -> Outbox:
         """A connection for another thread; in memory there is but one."""
         return self if self.path is None else Outbox(self.path, patience)
 
-    def close(self) -> None:
-        """Close the connection. The last one of a file also moves the WAL into it, which may flush the disk."""
-        if self.path is not None:
-            self._db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing. Raises OutboxBusyError, having written nothing, if the lock cannot be had in time."""
-        with self._lock, _translated():
-            if self._within:
-                yield
-                return
-            self._db.execute("BEGIN IMMEDIATE")
-            self._within = True
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            finally:
-                self._within = False
-
-    def _change(self, sql: str, *values: Any) -> int:
-        """Run one statement in a transaction; the number of rows it changed."""
-        with self.transaction():
-            return self._db.execute(sql, values).rowcount
-
-    def _read(self, sql: str, *values: Any) -> list[Any]:
-        with self._lock, _translated():
-            return self._db.execute(sql, values).fetchall()
+    def _installation(self) -> str:
+        """The anonymous id of this installation, made at its first start."""
+        found = self._meta("installation_id")
+        if found is None:
+            self._change("INSERT OR IGNORE INTO meta VALUES ('installation_id', ?)", str(uuid.uuid4()))
+            found = self._meta("installation_id")
+        return str(found)
 
     def _meta(self, key: str) -> Any:
         rows = self._read("SELECT value FROM meta WHERE key = ?", key)
@@ -360,6 +253,24 @@ class Outbox:
 
     # Housekeeping
 
+    def adopt(self, table: str, row: dict[str, Any]) -> bool:
+        """Take over a row of a damaged outbox, unless it makes no sense, or one like it is here. True if taken."""
+        row.pop("seq", None)
+        if table != "meta" and not self._makes_sense(row):
+            return False
+        conflict = "REPLACE" if table == "meta" else "IGNORE"  # the installation stays the same
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        return self._change(f"INSERT OR {conflict} INTO {table} ({columns}) VALUES ({marks})", *row.values()) == 1
+
+    def _makes_sense(self, row: dict[str, Any]) -> bool:
+        played = {"active": 0.0, "wall": 0.0, "reason": "abnormal", **row}
+        try:
+            uuid.UUID(row["session_id"])
+            self._end(tuple(played[column] for column in _END_COLUMNS.split(", "))).measured()
+            return isinstance(json.loads(row["script_data"]), dict)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+            return False
+
     def counts(self) -> Counts:
         """What lies here. Reads an index: about 0.1 ms for each thousand ends."""
         states = dict(self._read("SELECT state, count(*) FROM ends GROUP BY state"))
@@ -396,24 +307,6 @@ class Outbox:
                 if state != "delivered":
                     self._count("dropped:full", dropped)
 
-    def sync(self) -> None:
-        """Make every commit so far survive a power cut, without the write lock. The keeper's thread."""
-        if self.path is None:
-            return
-        try:
-            wal = os.open(f"{self.path}-wal", os.O_RDWR)
-        except FileNotFoundError:
-            return
-        try:  # SQLite puts no lock on this file, so opening and closing it by hand takes none away
-            getattr(os, "fdatasync", os.fsync)(wal)
-            large = os.fstat(wal).st_size > CHECKPOINT_PAGES * 4096
-        finally:
-            os.close(wal)
-        if large:
-            self._read("PRAGMA wal_checkpoint(PASSIVE)")
-            # The first writer after a checkpoint begins the WAL anew and flushes its header: not in a frame.
-            self._change("UPDATE meta SET value = value WHERE key = 'installation_id'")
-
     def erase(self) -> None:
         """Remove everything the player did, beyond recovery, and count what was never sent. The keeper's thread."""
         with self.transaction():
@@ -423,6 +316,7 @@ class Outbox:
             )[0][0]
             self._change("DELETE FROM sessions")
             self._change("DELETE FROM ends")
+            self._change("DELETE FROM meta")  # the installation id, too, is the player's
             if unsent:
                 self._count("dropped:consent", unsent)
         self._read("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import _consent
 from ._clock import Clock, SystemClock
-from ._engine import Engine, Status, about_json, erase_leftovers
+from ._engine import Engine, Status, about_json
 from ._errors import PygameNotFoundError
 from ._exit import ExitWatch, reason_of
 from ._messages import EndSessionResponse, Reason, Session
 from ._settings import Consent, Settings, is_text
+from ._storage import erase_leftovers
 from .destinations import Destination
 from .destinations.gamesparks import GameSparks
 
@@ -64,8 +65,8 @@ class SessionPlugin:
         self._clock = clock or SystemClock()
         self._adapter, self._about = self._meet_pygame(focused, visible)
         self._folder = self.settings.folder.absolute()  # a game may change its working directory later
-        self._watch = ExitWatch(self._close, self._forked)
         self._apply(_consent.load(self._folder) or self.settings.consent)
+        self._watch = ExitWatch(self._close, self._forked)
         if self.settings.hook:
             self._adapter.hook()
 
@@ -88,7 +89,7 @@ class SessionPlugin:
         return self._engine.session() if self._engine else None
 
     def status(self) -> Status:
-        """The state of the queue. Reads the outbox (about 0.1 ms): not for every frame."""
+        """The state of the queue. Reads the outbox (0.3 ms, and 0.2 ms for each thousand ends): not for every frame."""
         return self._engine.status() if self._engine else Status()
 
     # What a game may do

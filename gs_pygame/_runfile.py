@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 
 from ._lifecycle import Progress
-from ._lock import FileLock
+from ._lock import FileLock, held_here
 
 _BODY = struct.Struct("<4s16sQQ")  # magic, session id, active and wall time in microseconds
 _CHECKSUM = struct.Struct("<I")
@@ -94,6 +94,19 @@ class DeadRun:
 def run_path(folder: Path, run: str) -> Path:
     """Where a run's file lies while the run lives."""
     return folder / f"{run}{_SUFFIX}"
+
+
+def any_alive(folder: Path) -> bool:
+    """Whether another process plays: some run file is locked, and not by us."""
+    for path in folder.glob(f"*{_SUFFIX}"):
+        if not held_here(path):
+            try:
+                FileLock(path, create=False).close()
+            except BlockingIOError:
+                return True
+            except OSError:
+                continue
+    return False
 
 
 def dead_runs(folder: Path) -> list[DeadRun]:

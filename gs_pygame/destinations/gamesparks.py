@@ -6,7 +6,6 @@ imported at the first delivery.
 
 from __future__ import annotations
 
-import email.utils
 import json
 import math
 import time
@@ -119,6 +118,8 @@ def _seconds(retry_after: str | None) -> float | None:
     try:
         seconds = float(retry_after)
     except ValueError:
+        import email.utils  # costs 5 ms, for the rarest of answers
+
         try:
             seconds = email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
         except (ValueError, TypeError, OverflowError):

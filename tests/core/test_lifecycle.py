@@ -73,7 +73,7 @@ def test_a_closing_window_that_loses_the_focus_is_still_a_quit(lifecycle: Lifecy
     """QUIT, then the focus goes as the window does: the reason stays quit."""
     lifecycle.leave("quit", at(10))
     assert lifecycle.leave("background", at(10.1)) == []
-    assert lifecycle.exit("quit", at(10.2)) == [Release("s1")]
+    assert lifecycle.exit("quit", at(10.2)) == [Save("s1", "quit", 10.0, 10.0), Release("s1")]
 
 
 def test_a_refused_quit_is_withdrawn_after_a_second_of_play(lifecycle: Lifecycle) -> None:

@@ -1,0 +1,145 @@
+"""One connection to the outbox's file, as several threads and processes can share it. Knows nothing of what it holds.
+
+Durability: a commit survives the death of the process at once (WAL, synchronous NORMAL), and a power cut as soon as
+the keeper has called `sync()`. Nobody holds the write lock while the disk is flushed.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
+from ._schema import migrate, refuse_newer
+
+HELPER_PATIENCE = 5.0
+"""Seconds that helpers, and opening the file, may wait for another process."""
+
+CHECKPOINT_PAGES = 1000
+"""Pages in the WAL from which the keeper moves them into the database (SQLite's own default)."""
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The one place where SQLite's errors become ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if type(error) is sqlite3.DatabaseError:  # SQLITE_CORRUPT and SQLITE_NOTADB alone have no class of their own
+            raise OutboxDamagedError(str(error)) from error
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):  # Python 3.10 gives no error code
+            raise OutboxBusyError(str(error)) from error
+        raise OutboxError(str(error)) from error
+
+
+class Database:
+    """One connection to the file. Safe to share between threads; opening may raise any OutboxError."""
+
+    def __init__(self, path: Path | None, patience: float = HELPER_PATIENCE) -> None:
+        """Open or create the file at `path`, or a database in memory if it is None.
+
+        `patience`: seconds that each later write may wait for another process.
+        """
+        self.path = path
+        self._lock = threading.RLock()
+        self._within = False
+        if path is not None:
+            self._make_private(path)
+        with _translated():
+            self._db = sqlite3.connect(
+                path or ":memory:", timeout=HELPER_PATIENCE, isolation_level=None, check_same_thread=False
+            )
+            try:
+                refuse_newer(self._db)  # before anything could alter the file
+                mode = self._to_wal()
+                # Without WAL every commit would flush the disk in a frame; OFF still survives the process.
+                self._db.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'OFF'}")
+                self._db.execute("PRAGMA wal_autocheckpoint = 0")
+                self._db.execute("PRAGMA secure_delete = ON")  # off in many builds; erase() could not make up for it
+                migrate(self._db)
+                self._prepare()
+                self._db.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _prepare(self) -> None:
+        """What a subclass does first, with all the patience of opening."""
+
+    @staticmethod
+    def _make_private(path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # before SQLite does: the -wal and -shm files take their mode from this one
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+    def _to_wal(self) -> str:
+        """Here SQLite waits for nobody: copies that start together on a new file would find it locked."""
+        deadline = time.monotonic() + HELPER_PATIENCE
+        while True:
+            try:
+                return str(self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.005)
+
+    @property
+    def durable(self) -> bool:
+        return self.path is not None
+
+    def close(self) -> None:
+        """Close the connection. The last one of a file also moves the WAL into it, which may flush the disk."""
+        if self.path is not None:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing. Raises OutboxBusyError, having written nothing, if the lock cannot be had in time."""
+        with self._lock, _translated():
+            if self._within:
+                yield
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            self._within = True
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            finally:
+                self._within = False
+
+    def _change(self, sql: str, *values: Any) -> int:
+        """Run one statement in a transaction; the number of rows it changed."""
+        with self.transaction():
+            return self._db.execute(sql, values).rowcount
+
+    def _read(self, sql: str, *values: Any) -> list[Any]:
+        with self._lock, _translated():
+            return self._db.execute(sql, values).fetchall()
+
+    def sync(self) -> None:
+        """Make every commit so far survive a power cut, without the write lock. The keeper's thread."""
+        if self.path is None:
+            return
+        try:
+            wal = os.open(f"{self.path}-wal", os.O_RDWR)
+        except FileNotFoundError:
+            return
+        try:  # SQLite puts no lock on this file, so opening and closing it by hand takes none away
+            getattr(os, "fdatasync", os.fsync)(wal)
+            large = os.fstat(wal).st_size > CHECKPOINT_PAGES * 4096
+        finally:
+            os.close(wal)
+        if large:
+            self._read("PRAGMA wal_checkpoint(PASSIVE)")
+            # The first writer after a checkpoint begins the WAL anew and flushes its header: not in a frame.
+            self._change("UPDATE meta SET value = value WHERE key = 'installation_id'")

@@ -1,0 +1,104 @@
+"""A damaged outbox: set aside under another name, what can still be read is carried over, a new one is begun."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from ._errors import OutboxDamagedError, OutboxError
+from ._lock import FileLock
+from ._outbox import Outbox
+from ._runfile import any_alive
+
+log = logging.getLogger("gs_pygame")
+
+_TABLES = ("meta", "sessions", "ends")
+
+
+def mark_damaged(path: Path) -> None:
+    """SQLite found the file at `path` malformed while it was in use: the next start is to set it aside."""
+    with suppress(OSError):
+        _mark(path).touch(mode=0o600)
+
+
+def open_or_replace(path: Path, runs: Path, open_outbox: Callable[[], Outbox]) -> Outbox:
+    """The outbox at `path`; if it is damaged, a new one with what could be saved. Raises OutboxError and OSError.
+
+    While another copy of the game (its run file lies in `runs`) has the damaged file open, it is left alone.
+    """
+    if not _mark(path).exists():
+        try:
+            return open_outbox()
+        except OutboxDamagedError:
+            mark_damaged(path)
+    lock = FileLock(path.with_name("salvage.lock"))
+    try:
+        if _mark(path).exists():  # else another copy that started with us has just done it
+            if any_alive(runs):
+                raise OutboxDamagedError("the file is damaged, and another copy of the game still has it open")
+            aside = _set_aside(path)
+            with closing(open_outbox()) as outbox:
+                saved = _carry_over(aside, outbox)
+            _mark(path).unlink()
+            log.error("gs_pygame: the outbox was damaged; it is kept as %s, and %d records were saved", aside, saved)
+        return open_outbox()
+    finally:
+        lock.close()
+
+
+def remove_asides(path: Path) -> None:
+    """Remove what was set aside of the outbox at `path`. Raises OSError."""
+    for aside in path.parent.glob(f"{path.name}.damaged-*"):
+        aside.unlink()
+
+
+def _mark(path: Path) -> Path:
+    return path.with_name(f"{path.name}.damaged")
+
+
+def _set_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+    for suffix in ("-wal", "-shm", ""):
+        with suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{aside}{suffix}")
+    return aside
+
+
+def _carry_over(aside: Path, outbox: Outbox) -> int:
+    """Copy what a plain SELECT still reads; the number of sessions and ends saved."""
+    saved = 0
+    with closing(sqlite3.connect(aside, isolation_level=None)) as old:
+        old.text_factory = lambda data: data.decode("utf-8", "replace")
+        for table in _TABLES:
+            for row in _readable(old, table):
+                with suppress(OutboxError):
+                    saved += outbox.adopt(table, row) and table != "meta"
+    return saved
+
+
+def _readable(old: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
+    """The rows of `table` from its beginning up to the damage, and from there to its end; some may come twice."""
+    head, whole = _read_until_damage(old, f"SELECT * FROM {table} ORDER BY 1")
+    if whole:
+        return head
+    tail, _ = _read_until_damage(old, f"SELECT * FROM {table} ORDER BY 1 DESC")
+    return head + tail[::-1]
+
+
+def _read_until_damage(old: sqlite3.Connection, query: str) -> tuple[list[dict[str, Any]], bool]:
+    """The rows, and whether they are all."""
+    rows: list[dict[str, Any]] = []
+    try:
+        found = old.execute(query)
+        columns = [description[0] for description in found.description]
+        for row in found:
+            rows.append(dict(zip(columns, row, strict=True)))
+    except sqlite3.Error:
+        return rows, False
+    return rows, True

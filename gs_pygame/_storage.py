@@ -1,0 +1,52 @@
+"""Where everything lies on disk, and what to do if the disk cannot be used."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from ._errors import OutboxError
+from ._outbox import GAME_PATIENCE, Outbox
+from ._runfile import RunFile
+from ._salvage import open_or_replace, remove_asides
+
+log = logging.getLogger("gs_pygame")
+
+ERASE_PATIENCE = 2.0
+"""Seconds that taking back a consent may wait for the disk: nothing may be written after it, nor overtake it."""
+
+_OUTBOX = "outbox.sqlite3"
+
+
+def erase_leftovers(folder: Path) -> None:
+    """Nothing may be kept, but an earlier erase() was cut short, or an earlier start kept something."""
+    path = folder / _OUTBOX
+    if path.exists():
+        try:
+            outbox = Outbox(path, ERASE_PATIENCE)
+            outbox.erase()
+            outbox.close()
+            remove_asides(path)
+        except (OSError, OutboxError) as error:
+            log.error("gs_pygame: what was kept in %s could not be erased: %s", folder, error)
+
+
+def open_storage(folder: Path) -> tuple[Outbox, RunFile | None]:
+    """The outbox and the run file in `folder`; in memory if the disk cannot be used."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run_file = RunFile(folder / "runs")
+        path = folder / _OUTBOX
+        try:
+            return open_or_replace(path, folder / "runs", lambda: Outbox(path, GAME_PATIENCE)), run_file
+        except BaseException:
+            run_file.close()
+            raise
+    except (OSError, OutboxError) as error:
+        log.error(
+            "gs_pygame: %s cannot be used (%s); ended sessions are kept in memory only, and are lost if they cannot be "
+            "delivered before the game ends",
+            folder,
+            error,
+        )
+        return Outbox(None), None
