@@ -16,6 +16,7 @@ from ._errors import (
     NotInstalledError,
     PygameNotFoundError,
 )
+from ._frozen import freeze_support
 from ._install import EndSessionRequest, install
 from ._messages import End, EndSessionResponse, Session
 from ._plugin import SessionPlugin
@@ -35,6 +36,7 @@ __all__ = [
     "Settings",
     "Status",
     "__version__",
+    "freeze_support",
     "install",
 ]
 

@@ -48,6 +48,7 @@ class Courier:
     """Takes what is ready in `outbox` to `destination`.
 
     `lock_path`: the delivery lock's file, None for an outbox in memory. `may_send`: whether the player consents.
+    `lock_wait`: seconds until it looks again whether another copy delivers.
     `on_receipt`: called after the outbox has the receipt. `on_turn`: called after each turn that tried something.
     """
 
@@ -61,6 +62,7 @@ class Courier:
         may_send: Callable[[], bool],
         on_receipt: Callable[[Receipt], None],
         on_turn: Callable[[], None],
+        lock_wait: float = LOCK_WAIT,
     ) -> None:
         self._outbox = outbox
         self._destination = destination
@@ -70,6 +72,7 @@ class Courier:
         self._may_send = may_send
         self._on_receipt = on_receipt
         self._on_turn = on_turn
+        self._lock_wait = lock_wait
         self._lock: FileLock | None = None
         self._not_before = 0.0  # on the elapsed clock: the backoff's or a pause's; a nudge overrides it
         self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
@@ -99,7 +102,7 @@ class Courier:
             queue = self._outbox.ready(2)
             if queue and self._lock is None:
                 if not self._take_lock():
-                    return LOCK_WAIT
+                    return self._lock_wait
                 queue = self._outbox.ready(2)  # again: another copy may just have delivered these
             if not queue:
                 self._free_lock()

@@ -33,7 +33,7 @@ from .destinations import Destination
 log = logging.getLogger("gs_pygame")
 
 EXIT_PATIENCE = 0.03
-"""Seconds that the exit may wait for the outbox and the keeper, of the 50 ms that it may take in all."""
+"""Seconds that the exit may wait for the keeper, of the 50 ms that it may take in all."""
 
 FLUSH_STEP = 0.25
 """Seconds between two looks of flush() while another copy of the game delivers."""
@@ -87,6 +87,7 @@ class Engine:
         self._lifecycle = Lifecycle(grace, lambda: str(uuid.uuid4()))
         outbox, run_file = open_storage(folder)
         self._outbox = outbox
+        self._run_file = run_file
         self._journal = Journal(
             run_file.run if run_file else uuid.uuid4().hex, about, self._lost, lambda: self._courier_worker.wake()
         )
@@ -282,6 +283,18 @@ class Engine:
                 self._journal.add([Entry(Login(self._lifecycle.session_id), self._script_data, player_id)])
                 self._write_in_frame()
 
+    def unsent(self) -> Path | None:
+        """The run file of this run if something on disk is unsent, and may be sent; else None."""
+        run_file = self._run_file
+        if run_file is None or not self._may_send:
+            return None
+        try:
+            counts = self._outbox.counts()
+        except OutboxError as error:
+            self.trouble(error)
+            return None
+        return run_file.path if counts.ready or counts.waiting or self._journal else None
+
     def set_may_send(self, may_send: bool) -> None:
         self._may_send = may_send
         self._courier_worker.wake()
@@ -303,21 +316,22 @@ class Engine:
             self._courier_worker.wake()
             self._clock.wait(self._progress, min(left, FLUSH_STEP))
 
-    def close(self, reason: Reason) -> None:
-        """End the session and stop; at most EXIT_PATIENCE beside one small write. What is not sent is on disk."""
-        self.exit(reason)
-        deadline = self._clock.now().active + EXIT_PATIENCE
+    def stop(self) -> None:
+        """No more turns. The keeper writes down and flushes what is left; `join` waits for it."""
         self._courier_worker.stop(0.0)
         # The keeper closes last and in its own thread: the last connection of a database may flush the disk.
         self._outbox.close()
-        self._keeper_worker.stop(max(0.0, deadline - self._clock.now().active))
+        self._keeper_worker.stop(0.0)
+
+    def join(self) -> None:
+        """After `stop`: wait for the keeper, at most EXIT_PATIENCE. What it has not done, the next start does."""
+        self._keeper_worker.stop(EXIT_PATIENCE)
 
     def erase(self) -> None:
         """The player does not consent: stop, and remove all that was kept. Waits for that, at most ERASE_PATIENCE."""
         self._may_send = False
         self._erasing = True
-        self._courier_worker.stop(0.0)
-        self._outbox.close()
+        self.stop()
         self._keeper_worker.stop(ERASE_PATIENCE)
 
 

@@ -57,8 +57,8 @@ def install(
         consent: "granted", "pending" (kept, not sent) or "denied" (nothing is kept). A choice made with
             `set_consent` is remembered and wins.
         on_delivered: `f(session, response)`, called on the game's thread, at a later start too.
-        exit_delivery: what becomes of the last end at exit. "after" and "next-start": at the next start. "wait":
-            wait up to 2 s for it.
+        exit_delivery: what becomes of the last end at exit. "after": a small process delivers it when the game has
+            gone, at most 10 s long. "wait": the exit waits up to 2 s for it. "next-start": the next start delivers it.
         data_dir: the folder itself, instead of the one that `app` and `author` name.
         enabled: False: does nothing and checks nothing.
         hook: False: the game calls `process_event` and `update` itself.

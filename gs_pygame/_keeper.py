@@ -13,7 +13,8 @@ from ._clock import Clock, Instant
 from ._errors import OutboxError
 from ._lifecycle import HEARTBEAT, Progress
 from ._outbox import Outbox, Receipt
-from ._runfile import RunFile, dead_runs, run_path
+from ._recovery import recover_dead_runs
+from ._runfile import RunFile
 
 SCAN = 60.0
 """Seconds between two looks for copies of the game that have died."""
@@ -107,20 +108,7 @@ class Keeper:
         receipts = self._outbox.untold() if first else []
         try:
             if self._runs is not None:
-                self._recover(self._runs)
+                recover_dead_runs(self._outbox, self._runs)
+                self._dirty = True
         finally:
             self._kept.recovered(receipts)
-
-    def _recover(self, runs: Path) -> None:
-        found = dead_runs(runs)
-        try:
-            while found:
-                self._outbox.recover(found[0].run, found[0].progress())
-                found.pop(0).bury()
-        finally:
-            for dead in found:  # their locks, too, would keep every other look away
-                dead.leave()
-        for run in self._outbox.unfinished_runs():
-            if not run_path(runs, run).exists():  # it is made before the run's first session
-                self._outbox.recover(run, None)
-        self._dirty = True

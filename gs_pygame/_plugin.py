@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,12 @@ from ._errors import PygameNotFoundError
 from ._exit import ExitWatch, reason_of
 from ._messages import EndSessionResponse, Reason, Session
 from ._settings import Consent, Settings, is_text
-from ._storage import erase_leftovers
+from ._storage import OUTBOX, erase_leftovers
 from .destinations import Destination
 from .destinations.gamesparks import GameSparks
 
 if TYPE_CHECKING:
+    from ._afterwards import Afterwards
     from ._pygame import Adapter, Probe
 
 log = logging.getLogger("gs_pygame")
@@ -57,6 +59,7 @@ class SessionPlugin:
         self.settings = settings.resolved(os.environ)
         self.closed = False
         self._engine: Engine | None = None
+        self._afterwards: Afterwards | None = None
         self._answered: dict[str, Answered] = {}
         if not self.settings.enabled:
             return
@@ -176,7 +179,7 @@ class SessionPlugin:
             ".".join(map(str, sys.version_info[:3])),
             version(),
         )
-        return Adapter(self.settings.background_on, self._tell, focused, visible), about
+        return Adapter(self.settings.background_on, self._seen, self._farewell, focused, visible), about
 
     def _apply(self, consent: Consent) -> None:
         if consent == "denied":
@@ -190,7 +193,7 @@ class SessionPlugin:
         else:
             self._engine = Engine(
                 self._clock,
-                self._destination or self._default_destination(),
+                self._destination or GameSparks(**self._gamesparks()),
                 self._folder,
                 self.settings.grace,
                 self.settings.script_data,
@@ -200,11 +203,41 @@ class SessionPlugin:
             )
         self._adapter.signals = self._engine
 
-    def _default_destination(self) -> Destination:
+    def _gamesparks(self) -> dict[str, Any]:
         settings = self.settings
-        return GameSparks(
-            settings.filled_endpoint, settings.secret or NO_SECRET, settings.credential, settings.duration_unit
-        )
+        return {
+            "endpoint": settings.filled_endpoint,
+            "secret": settings.secret or NO_SECRET,
+            "credential": settings.credential,
+            "duration_unit": settings.duration_unit,
+        }
+
+    def _seen(self) -> None:
+        """A window is there: the game goes on."""
+        if self._afterwards:
+            self._afterwards.cancel()
+            self._afterwards = None
+        self._tell()
+
+    def _farewell(self) -> None:
+        """pygame.quit() was called: some games leave by os._exit next, which nobody is told of."""
+        unsent = self._engine.unsent() if self._engine else None
+        if unsent:
+            self._send_afterwards(unsent)
+
+    def _send_afterwards(self, run_file: Path) -> None:
+        """Have what is unsent delivered as soon as the game, whose `run_file` that is, has gone."""
+        if self._destination is not None or self.settings.exit_delivery != "after":
+            return
+        if self._afterwards and self._afterwards.waits():
+            return
+        from ._afterwards import Afterwards, Order
+
+        order = Order(str(self._folder / OUTBOX), str(run_file), self._gamesparks())
+        try:
+            self._afterwards = Afterwards(order)
+        except OSError as error:
+            log.info("gs_pygame: the next start delivers what is left, since no process can do so now: %s", error)
 
     def _tell(self) -> None:
         """Hand receipts to the game, on the game's thread."""
@@ -234,12 +267,18 @@ class SessionPlugin:
         self._adapter.unhook()
         if self._engine is None:
             return
+        self._engine.exit(reason)
         if self.settings.exit_delivery == "wait":
-            self._engine.exit(reason)
             self._engine.flush(WAIT_AT_EXIT)
             self._tell()
-        self._engine.close(reason)
+        unsent = self._engine.unsent()
+        self._engine.stop()
+        if unsent:
+            self._send_afterwards(unsent)
+        self._engine.join()
         self._engine = None
+        if self._afterwards:
+            self._afterwards.let_go()
 
     def _forked(self) -> None:
         """A forked child is not the game: it leaves the session, and every file, to its parent."""

@@ -49,19 +49,22 @@ class Adapter:
     """Watches the player through pygame. All methods: the game's thread.
 
     `focused` and `visible` are the probes, `pygame.key.get_focused` and `pygame.display.get_active` unless replaced.
-    `tell` is called when there may be something to tell the game. `signals` is None while nothing is recorded.
+    `seen` is called when a look found the display up, `farewell` after pygame.quit(). `signals` is None while nothing
+    is recorded.
     """
 
     def __init__(
         self,
         background_on: Literal["focus", "minimize"],
-        tell: Callable[[], None],
+        seen: Callable[[], None],
+        farewell: Callable[[], None],
         focused: Probe | None = None,
         visible: Probe | None = None,
     ) -> None:
         self.signals: Signals | None = None
         self._counts_visible = background_on == "minimize"
-        self._tell = tell
+        self._seen = seen
+        self._farewell = farewell
         self._focused = focused or pygame.key.get_focused
         self._visible = visible or pygame.display.get_active
         self._sampled: bool | None = None  # the last sample; None: look closer at the next call
@@ -129,8 +132,12 @@ class Adapter:
         self._guarded(self._hear, pygame.QUIT)
 
     def _after_quit(self, result: object) -> None:
-        self._guarded(self._move, False)
+        self._guarded(self._close_up)
         self._sampled = None  # there may be a next window
+
+    def _close_up(self) -> None:
+        self._move(False)
+        self._farewell()
 
     def _must_slice(self) -> bool:
         signals = self.signals
@@ -145,7 +152,7 @@ class Adapter:
             self._move(focused or (self._counts_visible and self._visible()))
         elif self._foreground and self.signals:
             self.signals.playing()
-        self._tell()
+        self._seen()
 
     def _hear(self, type_: int) -> None:
         if type_ == pygame.QUIT:
@@ -170,10 +177,10 @@ class Adapter:
         elif foreground:
             signals.playing()
 
-    def _guarded(self, step: Callable[[Any], None], value: object) -> None:
+    def _guarded(self, step: Callable[..., None], *values: object) -> None:
         """Promise 4: nothing that the plugin does raises into the game."""
         try:
-            step(value)
+            step(*values)
         except Exception:
             if not self._faulted:
                 self._faulted = True

@@ -51,6 +51,10 @@ class RunFile:
                 return
             self._lock.close()
 
+    @property
+    def path(self) -> Path:
+        return self._lock.path
+
     def beat(self, progress: Progress) -> None:
         """Overwrite the heartbeat in place: no growth, about 50 us."""
         record = _encode(progress)

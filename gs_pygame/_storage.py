@@ -15,12 +15,13 @@ log = logging.getLogger("gs_pygame")
 ERASE_PATIENCE = 2.0
 """Seconds that taking back a consent may wait for the disk: nothing may be written after it, nor overtake it."""
 
-_OUTBOX = "outbox.sqlite3"
+OUTBOX = "outbox.sqlite3"
+"""The file's name in the data folder."""
 
 
 def erase_leftovers(folder: Path) -> None:
     """Nothing may be kept, but an earlier erase() was cut short, or an earlier start kept something."""
-    path = folder / _OUTBOX
+    path = folder / OUTBOX
     if path.exists():
         try:
             outbox = Outbox(path, ERASE_PATIENCE)
@@ -36,7 +37,7 @@ def open_storage(folder: Path) -> tuple[Outbox, RunFile | None]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         run_file = RunFile(folder / "runs")
-        path = folder / _OUTBOX
+        path = folder / OUTBOX
         try:
             return open_or_replace(path, folder / "runs", lambda: Outbox(path, GAME_PATIENCE)), run_file
         except BaseException:

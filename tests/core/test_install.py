@@ -212,6 +212,7 @@ def test_the_public_names_are_these() -> None:
         "Settings",
         "Status",
         "__version__",
+        "freeze_support",
         "install",
     ]
     assert gs_pygame.__all__ == sorted(gs_pygame.__all__)

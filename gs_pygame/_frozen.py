@@ -1,0 +1,37 @@
+"""A frozen game (PyInstaller, Nuitka) is its own interpreter: how it can be a second process of ours."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+ARGUMENT = "--gs-pygame-afterwards"
+"""All that stands in the command line of such a process; everything else comes on standard input."""
+
+_ready = False
+
+
+def freeze_support() -> None:
+    """Call this first thing in a game that is to be frozen, before pygame is imported.
+
+    To deliver the last session after the exit, a frozen game is started once more, and this call is where that second
+    process does its work and ends, instead of opening a second window. Without this call the next start delivers.
+    Without effect in a game that is not frozen.
+    """
+    global _ready
+    if not is_frozen():
+        return
+    _ready = True
+    if sys.argv[1:] == [ARGUMENT]:
+        from ._afterwards import follow
+
+        follow(json.loads(sys.stdin.readline()))
+
+
+def is_frozen() -> bool:
+    return bool(getattr(sys, "frozen", False))
+
+
+def is_ready() -> bool:
+    """Whether the frozen game may be started as such a process."""
+    return _ready
