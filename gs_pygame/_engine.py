@@ -316,9 +316,13 @@ class Engine:
             self._courier_worker.wake()
             self._clock.wait(self._progress, min(left, FLUSH_STEP))
 
+    def stop_sending(self) -> None:
+        """Begin to send nothing more: at the exit an import of requests, or half a request, is of no use."""
+        self._courier_worker.stop(0.0)
+
     def stop(self) -> None:
         """No more turns. The keeper writes down and flushes what is left; `join` waits for it."""
-        self._courier_worker.stop(0.0)
+        self.stop_sending()
         # The keeper closes last and in its own thread: the last connection of a database may flush the disk.
         self._outbox.close()
         self._keeper_worker.stop(0.0)

@@ -1,8 +1,7 @@
-"""A frozen game (PyInstaller, Nuitka) is its own interpreter: how it can be a second process of ours."""
+"""A frozen game (PyInstaller, cx_Freeze) is its own interpreter: how it can be a second process of ours."""
 
 from __future__ import annotations
 
-import json
 import sys
 
 ARGUMENT = "--gs-pygame-afterwards"
@@ -25,7 +24,7 @@ def freeze_support() -> None:
     if sys.argv[1:] == [ARGUMENT]:
         from ._afterwards import follow
 
-        follow(json.loads(sys.stdin.readline()))
+        follow()
 
 
 def is_frozen() -> bool:

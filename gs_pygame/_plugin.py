@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _consent
+from ._afterwards import Afterwards, Order
 from ._clock import Clock, SystemClock
 from ._engine import Engine, Status, about_json
 from ._errors import PygameNotFoundError
@@ -23,7 +24,6 @@ from .destinations import Destination
 from .destinations.gamesparks import GameSparks
 
 if TYPE_CHECKING:
-    from ._afterwards import Afterwards
     from ._pygame import Adapter, Probe
 
 log = logging.getLogger("gs_pygame")
@@ -182,6 +182,8 @@ class SessionPlugin:
         return Adapter(self.settings.background_on, self._seen, self._farewell, focused, visible), about
 
     def _apply(self, consent: Consent) -> None:
+        if consent != "granted":
+            self._call_off()
         if consent == "denied":
             if self._engine:
                 self._engine.erase()
@@ -214,10 +216,13 @@ class SessionPlugin:
 
     def _seen(self) -> None:
         """A window is there: the game goes on."""
+        self._call_off()
+        self._tell()
+
+    def _call_off(self) -> None:
         if self._afterwards:
             self._afterwards.cancel()
             self._afterwards = None
-        self._tell()
 
     def _farewell(self) -> None:
         """pygame.quit() was called: some games leave by os._exit next, which nobody is told of."""
@@ -231,12 +236,9 @@ class SessionPlugin:
             return
         if self._afterwards and self._afterwards.waits():
             return
-        from ._afterwards import Afterwards, Order
-
-        order = Order(str(self._folder / OUTBOX), str(run_file), self._gamesparks())
         try:
-            self._afterwards = Afterwards(order)
-        except OSError as error:
+            self._afterwards = Afterwards(Order(str(self._folder / OUTBOX), str(run_file), self._gamesparks()))
+        except Exception as error:  # noqa: BLE001 - OSErrors, and what an audit hook of the game raises
             log.info("gs_pygame: the next start delivers what is left, since no process can do so now: %s", error)
 
     def _tell(self) -> None:
@@ -267,8 +269,11 @@ class SessionPlugin:
         self._adapter.unhook()
         if self._engine is None:
             return
+        waits = self.settings.exit_delivery == "wait"
+        if not waits:
+            self._engine.stop_sending()
         self._engine.exit(reason)
-        if self.settings.exit_delivery == "wait":
+        if waits:
             self._engine.flush(WAIT_AT_EXIT)
             self._tell()
         unsent = self._engine.unsent()
@@ -277,8 +282,6 @@ class SessionPlugin:
             self._send_afterwards(unsent)
         self._engine.join()
         self._engine = None
-        if self._afterwards:
-            self._afterwards.let_go()
 
     def _forked(self) -> None:
         """A forked child is not the game: it leaves the session, and every file, to its parent."""
