@@ -91,7 +91,9 @@ class Outbox(Database):
         return rows[0][0] if rows else None
 
     def _count(self, key: str, by: int = 1) -> None:
-        self._change("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = value + ?2", key, by)
+        self._change(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value", key, by
+        )
 
     # The lifecycle's decisions
 

@@ -80,7 +80,13 @@ def start(tmp_path: Path, told: Told) -> Iterator[Start]:
     started: list[SessionPlugin] = []
 
     def starter(server: FaultServer) -> SessionPlugin:
-        settings = Settings(data_dir=tmp_path / "data", endpoint=server.url, secret=SECRET, on_delivered=told)
+        settings = Settings(
+            data_dir=tmp_path / "data",
+            endpoint=server.url,
+            secret=SECRET,
+            on_delivered=told,
+            exit_delivery="next-start",  # here the game that "ends" is this process, which goes on
+        )
         started.append(SessionPlugin(settings, focused=lambda: True))
         return started[-1]
 
