@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import gs_pygame
@@ -57,11 +57,16 @@ def environment(**more: str) -> dict[str, str]:
     return {**inherited, "SDL_VIDEODRIVER": "dummy", "PYTHONPATH": root, "PYGAME_HIDE_SUPPORT_PROMPT": "1", **more}
 
 
-@contextmanager
-def child(script: str, *arguments: object, **more: str) -> Iterator[subprocess.Popen[str]]:
+def child(script: str, *arguments: object, **more: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """A process that runs `script`; killed at the end if it still lives."""
+    return started([sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)], **more)
+
+
+@contextmanager
+def started(command: list[str], **more: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that runs `command`; killed at the end if it still lives."""
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)],
+        command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
