@@ -1,0 +1,140 @@
+"""A game for a process of its own: the whole plugin, hooks and all, and a player who comes and goes at random."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FRAME = 0.005
+"""Seconds."""
+
+GRACE = 0.5
+"""Seconds; the least that is allowed."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one process is to do: play, or ("deliver") bring what lies in `folder` to `url`. `seed` decides the rest.
+
+    `leaves`: how it goes if nobody kills it first: "never", "exit", "close", "os._exit".
+    """
+
+    seed: str
+    folder: str
+    url: str
+    truth: str
+    log: str
+    what: str = "play"
+    leaves: str = "never"
+    plays: float = 0.0  # seconds until it leaves
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+class Player:
+    """Is there, or not: the probe that stands in for pygame's."""
+
+    def __init__(self) -> None:
+        self.there = True
+
+    def focused(self) -> bool:
+        return self.there
+
+
+def main(order: Order) -> None:
+    logging.basicConfig(filename=order.log, level=logging.WARNING, format="%(process)d %(levelname)s %(message)s")
+    if order.what == "deliver":
+        deliver(order)
+    else:
+        play(order)
+
+
+def deliver(order: Order) -> None:
+    """What the process after the exit does, once the game has gone."""
+    from gs_pygame import _afterwards
+    from gs_pygame.destinations import GameSparks
+
+    _afterwards._deliver(Path(order.folder, "outbox.sqlite3"), GameSparks(order.url, "secret"))
+
+
+def play(order: Order) -> None:
+    chance = random.Random(order.seed)
+    player = Player()
+    import pygame
+
+    import gs_pygame
+    from gs_pygame import SessionPlugin, _install
+    from torture.truth import Truth
+
+    _install.make_plugin = lambda settings: SessionPlugin(settings, focused=player.focused)
+    truth = Truth(Path(order.truth))
+    early = chance.random() < 0.5  # install() before pygame.init(), or after
+    if not early:
+        open_window(pygame)
+    plugin = gs_pygame.install(
+        endpoint=order.url,
+        secret="secret",
+        data_dir=order.folder,
+        background_grace=GRACE,
+        script_data={"seed": order.seed},
+        on_delivered=lambda session, response: None,
+    )
+    follow(truth, plugin, player)
+    if not plugin.status().durable:
+        logging.error("torture: the outbox is not on disk, or the session not in it")
+    if early:
+        open_window(pygame)
+    leaves_at = time.monotonic() + order.plays if order.leaves != "never" else float("inf")
+    while time.monotonic() < leaves_at:
+        time.sleep(FRAME)
+        frame(chance, pygame, plugin, player)
+        follow(truth, plugin, player)
+    leave(order.leaves, pygame, plugin, truth)
+
+
+def open_window(pygame: object) -> None:
+    pygame.display.init()  # type: ignore[attr-defined]
+    pygame.display.set_mode((8, 8))  # type: ignore[attr-defined]
+
+
+def follow(truth: object, plugin: object, player: Player) -> None:
+    session = plugin.session  # type: ignore[attr-defined]
+    truth.follow(session and session.id, session and session.number, player.there)  # type: ignore[attr-defined]
+
+
+def frame(chance: random.Random, pygame: object, plugin: object, player: Player) -> None:
+    """The player does something now and then; the game does what games do."""
+    drawn = chance.random()
+    if player.there and drawn < 0.01:
+        player.there = False
+    elif not player.there and drawn < 0.02:
+        player.there = True
+    elif drawn > 0.998:
+        plugin.end_session({"drawn": drawn})  # type: ignore[attr-defined]
+    elif drawn > 0.994 and player.there:
+        plugin.start_session()  # type: ignore[attr-defined]
+    elif drawn > 0.993:
+        plugin.set_player(f"player {drawn}")  # type: ignore[attr-defined]
+    pygame.event.get()  # type: ignore[attr-defined]
+    pygame.display.flip()  # type: ignore[attr-defined]
+
+
+def leave(how: str, pygame: object, plugin: object, truth: object) -> None:
+    truth.follow(None, None, False)  # type: ignore[attr-defined]
+    if how == "close":
+        plugin.close()  # type: ignore[attr-defined]
+    elif how == "os._exit":
+        pygame.quit()  # type: ignore[attr-defined]
+        os._exit(0)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main(Order(**json.loads(sys.argv[1])))

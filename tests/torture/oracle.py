@@ -1,0 +1,185 @@
+"""Compares what the games saw, what the outbox counted and what the server got."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sqlite3
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gs_pygame._backoff import Backoff
+from gs_pygame._clock import SystemClock
+from gs_pygame._courier import Courier
+from gs_pygame._outbox import Outbox
+from gs_pygame._recovery import recover_dead_runs
+from gs_pygame.destinations import GameSparks
+
+from .recorder import Recorded
+from .truth import Seen, read
+
+SETTLE = 60.0
+"""Seconds that the last delivery may take; only a broken outbox takes them."""
+
+TOLERANCE = 1.0
+"""Seconds that the length of a session may be off."""
+
+RARE = 0.001
+"""The share of sessions that may be off by more: one in a thousand may find the machine itself at a standstill."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process: where its truth lies, when it died, and whether it was killed."""
+
+    truth: Path
+    died: float
+    killed: bool
+
+
+@dataclass
+class Verdict:
+    """What was found. `wrong` is empty if all promises were kept."""
+
+    sessions: int = 0
+    repeats: int = 0
+    unseen: int = 0  # sessions whose game was killed before it could note them
+    unrecorded: list[float] = field(default_factory=list)  # seconds of play whose start never reached the disk
+    errors: list[float] = field(default_factory=list)  # seconds between the game's length and the plugin's
+    reasons: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, other: Verdict) -> None:
+        self.sessions += other.sessions
+        self.repeats += other.repeats
+        self.unseen += other.unseen
+        self.unrecorded += other.unrecorded
+        self.errors += other.errors
+        self.reasons += other.reasons
+        self.wrong += other.wrong
+
+    def check_lengths(self) -> None:
+        """Once all is added: how many lengths are off by more than the tolerance."""
+        beyond = [error for error in self.errors if error > TOLERANCE]
+        if len(beyond) > RARE * len(self.errors):
+            self.wrong.append(f"{len(beyond)} of {len(self.errors)} lengths are off by over {TOLERANCE} s: {beyond}")
+
+    def __str__(self) -> str:
+        ordered = sorted(self.errors) or [0.0]
+        shares = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
+        lengths = ", ".join(f"{name} {ordered[int(share * (len(ordered) - 1))]:.3f}" for name, share in shares.items())
+        return (
+            f"{self.sessions} sessions, {self.repeats} repeats, {self.unseen} unseen by their game, "
+            f"{len(self.unrecorded)} never on disk; length off by (s) {lengths}; {dict(self.reasons)}"
+        )
+
+
+def settle(folder: Path, url: str) -> list[str]:
+    """Nobody plays any more: recover and deliver everything, as the next start would. What went wrong."""
+    outbox = Outbox(folder / "outbox.sqlite3")
+    recover_dead_runs(outbox, folder / "runs")
+    courier = Courier(
+        outbox,
+        GameSparks(url, "secret"),
+        SystemClock(),
+        Backoff(random.random),
+        folder / "delivery.lock",
+        may_send=lambda: True,
+        on_receipt=lambda receipt: None,
+        on_turn=lambda: None,
+        lock_wait=0.05,
+    )
+    give_up = time.monotonic() + SETTLE
+    while (delay := courier.turn()) is not None and time.monotonic() < give_up:
+        time.sleep(min(delay, 0.05))
+        courier.nudge()
+    counts = outbox.counts()
+    courier.close()
+    left = {"waiting": counts.waiting, "ready": counts.ready, "rejected": counts.rejected}
+    return [f"{folder.name}: still {left}, dropped {counts.dropped}"] if any(left.values()) or counts.dropped else []
+
+
+def last_number(folder: Path) -> tuple[int, list[str]]:
+    """How many sessions the outbox has ever begun; and what is wrong with the file."""
+    with closing(sqlite3.connect(folder / "outbox.sqlite3")) as db:
+        found = db.execute("SELECT value FROM meta WHERE key = 'last_number'").fetchone()
+        health = db.execute("PRAGMA integrity_check").fetchone()[0]
+        open_ = db.execute("SELECT count(*) FROM sessions").fetchone()[0]
+    wrong = [f"{folder.name}: the outbox is unreadable: {health}"] if health != "ok" else []
+    wrong += [f"{folder.name}: {open_} sessions are still open"] if open_ else []
+    wrong += [f"{folder.name}: {path.name} was set aside" for path in folder.glob("*.damaged*")]
+    return found[0] if found else 0, wrong
+
+
+def judge(folder: Path, runs: list[Run], ends: dict[str, Recorded]) -> Verdict:
+    """One installation, after `settle`. `ends`: those of this installation."""
+    verdict = Verdict(repeats=sum(end.repeats for end in ends.values()))
+    verdict.sessions, verdict.wrong = last_number(folder)
+    where = folder.name
+    by_number: dict[int, Recorded] = {}
+    for request_id, end in ends.items():
+        session = end.session
+        verdict.reasons[session["reason"]] += 1
+        if session["number"] in by_number:
+            verdict.wrong.append(f"{where}: number {session['number']} came twice")
+        by_number[session["number"]] = end
+        if request_id != f"d_{session['id']}":
+            verdict.wrong.append(f"{where}: {request_id} is the end of {session['id']}")
+        if end.changed:
+            verdict.wrong.append(f"{where}: {request_id} came again with other words: {end.body} {end.changed[0]}")
+        if not 0 <= session["activeMs"] <= session["wallMs"]:
+            verdict.wrong.append(f"{where}: active {session['activeMs']} ms of {session['wallMs']} ms")
+    missing = set(range(1, verdict.sessions + 1)) - by_number.keys()
+    if missing or len(by_number) != verdict.sessions:
+        verdict.wrong.append(f"{where}: of {verdict.sessions} sessions are missing {sorted(missing)}")
+    seen = _compare_with_truth(verdict, where, runs, by_number)
+    verdict.unseen = verdict.sessions - len(seen)
+    _check_chain(verdict, where, runs, by_number)
+    return verdict
+
+
+def _compare_with_truth(verdict: Verdict, where: str, runs: list[Run], by_number: dict[int, Recorded]) -> set[int]:
+    by_id = {end.session["id"]: end for end in by_number.values()}
+    seen = set()
+    for run in runs:
+        for mine in read(run.truth, run.died):
+            end = by_id.get(mine.session_id)
+            if end is None:
+                if mine.number:
+                    verdict.wrong.append(f"{where}: session {mine.number} ({mine.session_id}) is lost")
+                else:
+                    verdict.unrecorded.append(mine.active)
+                continue
+            session = end.session
+            seen.add(session["number"])
+            if mine.number not in (0, session["number"]):
+                verdict.wrong.append(f"{where}: session {mine.number} came as {session['number']}")
+            verdict.errors.append(abs(session["activeMs"] / 1000 - mine.active))
+            if session["reason"] == "abnormal" and (not run.killed or end.at < run.died):
+                verdict.wrong.append(f"{where}: session {mine.number} was taken for dead while its game lived")
+    return seen
+
+
+def _check_chain(verdict: Verdict, where: str, runs: list[Run], by_number: dict[int, Recorded]) -> None:
+    """A session's previous one: the one before it in its run; of a run's first, the last that was recorded."""
+    numbered: list[list[Seen]] = [[s for s in read(run.truth, run.died) if s.number] for run in runs]
+    firsts = {mine[0].number for mine in numbered if mine}
+    for mine in numbered:
+        for before, after in itertools.pairwise(mine):
+            end = by_number.get(after.number)
+            if end and end.session["previousId"] != before.session_id:
+                verdict.wrong.append(f"{where}: {after.number} should follow {before.number} in its run")
+    for number in firsts:
+        end, before_it = by_number.get(number), by_number.get(number - 1)
+        if end and before_it and end.session["previousId"] != before_it.session["id"]:
+            verdict.wrong.append(f"{where}: {number} should follow {number - 1}")
+
+
+def complaints(log: Path) -> list[str]:
+    """What the plugin logged, or Python said, that should not have happened, whatever was killed."""
+    allowed = ("no connection to the server", "the server answered HTTP", "the server did not answer in time")
+    lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+    return [line for line in lines if line and not any(words in line for words in allowed)]

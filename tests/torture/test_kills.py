@@ -1,0 +1,188 @@
+"""Games are killed at any moment: every session that began ends at the server, once, with the right length."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gs_pygame._outbox import Outbox
+
+from .counts import COPIES, COPIES_SECONDS, DELIVERER_KILLS, KILLS, LANES, SEED
+from .game import Order
+from .oracle import Run, Verdict, complaints, judge, settle
+from .recorder import Recorded, Recorder
+from .zygote import Zygote
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKILL are POSIX's"),
+    pytest.mark.timeout(120 + 2 * KILLS + 2 * DELIVERER_KILLS + 2 * COPIES_SECONDS),
+]
+
+Report = Callable[[object], None]
+
+
+class Installation:
+    """One folder that games are played on, one after the other or several at once."""
+
+    def __init__(self, path: Path, url: str) -> None:
+        path.mkdir()
+        self.path = path
+        self.folder = path / "data"
+        self.log = path / "log"
+        self.url = url
+        self.runs: list[Run] = []
+        self._truths: dict[int, Path] = {}
+
+    def order(self, n: int, **more: object) -> Order:
+        self._truths[n] = self.path / f"truth-{n}"
+        return Order(f"{SEED}/{n}", str(self.folder), self.url, str(self._truths[n]), str(self.log), **more)  # type: ignore[arg-type]
+
+    def gone(self, n: int, said: dict[str, object]) -> None:
+        self.runs.append(Run(self._truths[n], said["died"], said["killed"]))  # type: ignore[arg-type]
+
+    def verdict(self, recorder: Recorder) -> Verdict:
+        stuck = settle(self.folder, self.url)
+        runs = sorted(self.runs, key=lambda run: run.died)
+        verdict = judge(self.folder, runs, self._ends(recorder))
+        verdict.wrong += stuck + complaints(self.log)
+        return verdict
+
+    def _ends(self, recorder: Recorder) -> dict[str, Recorded]:
+        outbox = Outbox(self.folder / "outbox.sqlite3")
+        outbox.close()
+        mine = outbox.installation_id
+        return {key: end for key, end in recorder.ends.items() if end.session["installationId"] == mine}
+
+
+def lifetime(chance: random.Random) -> float:
+    """Seconds, mostly short: the beginning of a run is when most things happen."""
+    drawn = chance.random()
+    if drawn < 0.2:
+        return 0.8 + 3.2 * chance.random()
+    return 0.8 * float(chance.random()) ** 2
+
+
+def test_kills(tmp_path: Path, zygote: Zygote, report: Report) -> None:
+    """SIGKILL at random moments from the process's start on; a few leave in good order, a few are whole new Pythons.
+    Sessions begun = ends at the server, each once, numbers without a gap, lengths within a second."""
+    chance = random.Random(f"{SEED}/kills")
+    with Recorder(f"{SEED}/server", faults=0.1, slow=0.004) as recorder:
+        lanes = [Installation(tmp_path / f"lane-{n}", recorder.url) for n in range(LANES)]
+        playing: dict[int, Installation] = {}
+        killed = 0
+        for n in range(KILLS + LANES):
+            if n >= LANES:
+                said = zygote.gone()
+                killed += said["killed"]
+                lane = playing.pop(said["n"])
+                lane.gone(said["n"], said)
+            else:
+                lane = lanes[n]
+            if n >= KILLS:
+                continue
+            leaves, life = "never", lifetime(chance)
+            if chance.random() < 0.04:
+                leaves = chance.choice(["exit", "close", "os._exit"])
+            playing[n] = lane
+            order = lane.order(n, leaves=leaves, plays=life)
+            cold = chance.random() < 0.02
+            zygote.start(n, order, None if leaves != "never" else life + 0.3 * cold, cold)
+        assert not playing
+        verdict = Verdict()
+        for lane in lanes:
+            verdict.add(lane.verdict(recorder))
+        verdict.check_lengths()
+        report(f"{killed} killed of {KILLS}; {verdict}")
+        assert verdict.wrong == []
+
+
+def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> None:
+    """The process that delivers a backlog is killed between any two steps, several at once, again and again: nothing
+    is lost, stuck, out of order or changed, and nothing is there twice."""
+    chance = random.Random(f"{SEED}/deliverers")
+    with Recorder(f"{SEED}/server", slow=0.003) as recorder:
+        installation = Installation(tmp_path / "one", recorder.url)
+        outbox = Outbox(installation.folder / "outbox.sqlite3")
+        wanted: list[str] = []
+        killed = alive = 0
+        for n in range(DELIVERER_KILLS + 3):
+            while len(wanted) - len(recorder.ends) < 30:
+                wanted += backlog(outbox, 30)
+            if n >= 3:
+                said = zygote.gone()
+                killed += said["killed"]
+                alive -= 1
+            if n < DELIVERER_KILLS:
+                zygote.start(n, installation.order(n, what="deliver"), 0.03 + 0.3 * chance.random() ** 2)
+                alive += 1
+        assert alive == 0
+        stuck = settle(installation.folder, recorder.url)
+        counts = outbox.counts()
+        outbox.close()
+        arrived = [end.session["id"] for end in sorted(recorder.ends.values(), key=lambda end: end.at)]
+        repeats = sum(end.repeats for end in recorder.ends.values())
+        report(
+            f"{killed} deliverers killed of {DELIVERER_KILLS}; {len(wanted)} ends, {len(set(wanted) - set(arrived))} "
+            f"lost, {len(arrived) - len(set(arrived))} doubled in effect, {repeats} repeated for want of a receipt"
+        )
+        assert stuck == []
+        assert arrived == wanted
+        assert counts.delivered == len(wanted)
+        assert not any(end.changed for end in recorder.ends.values())
+        assert repeats <= killed
+        assert complaints(installation.log) == []
+
+
+def backlog(outbox: Outbox, count: int) -> list[str]:
+    """Ends that are ready to go; their ids in order."""
+    ids = [str(uuid.uuid4()) for _ in range(count)]
+    with outbox.transaction():
+        for session_id in ids:
+            outbox.start("run", session_id, 1_800_000_000.0, None, "{}", "{}", None)
+            outbox.save(session_id, "quit", 60.0, 60.0, "{}")
+            outbox.release(session_id)
+    return ids
+
+
+def test_copies(tmp_path: Path, zygote: Zygote, report: Report) -> None:
+    """Copies of one game on one folder, killed at random and started again, while the server comes and goes: nobody
+    living is taken for dead, and all sessions are at the server once."""
+    chance = random.Random(f"{SEED}/copies")
+    with Recorder(f"{SEED}/server", faults=0.1, slow=0.01) as recorder:
+        installation = Installation(tmp_path / "one", recorder.url)
+        until = time.monotonic() + COPIES_SECONDS
+        outages = threading.Thread(target=come_and_go, args=(recorder, random.Random(f"{SEED}/outages"), until))
+        outages.start()
+        n = alive = killed = 0
+        while alive or n == 0:
+            while time.monotonic() < until and alive < COPIES:
+                leaves = "never" if chance.random() < 0.9 else chance.choice(["exit", "close", "os._exit"])
+                life = 0.3 + chance.random() ** 2 * min(20.0, COPIES_SECONDS / 2)
+                order = installation.order(n, leaves=leaves, plays=life)
+                zygote.start(n, order, None if leaves != "never" else life)
+                n, alive = n + 1, alive + 1
+            said = zygote.gone()
+            installation.gone(said["n"], said)
+            killed += said["killed"]
+            alive -= 1
+        outages.join()
+        verdict = installation.verdict(recorder)
+        verdict.check_lengths()
+        report(f"{COPIES} copies for {COPIES_SECONDS} s, {killed} killed of {n}; {verdict}")
+        assert verdict.wrong == []
+
+
+def come_and_go(recorder: Recorder, chance: random.Random, until: float) -> None:
+    """The server is away for a while now and then."""
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, 3 * chance.random()))
+        recorder.server.down()
+        time.sleep(min(max(0.0, until - time.monotonic()), 1.5 * chance.random()))
+        recorder.server.up()
