@@ -16,6 +16,8 @@ from typing import Any
 from core_kit import DEADLINE, line_of, started
 from fault_server import FaultServer
 
+from gs_pygame import _frozen
+
 SECRET = "hush-hush"
 
 GAME = f"""
@@ -84,10 +86,15 @@ def eventually(condition: Callable[[], Any], within: float = DEADLINE) -> None:
 
 
 def helper(folder: Path) -> int:
-    """The one process after the exit, as soon as it is there."""
-    eventually(lambda: helpers(folder))
+    """The one process after the exit, as soon as it is there and no copy of the game any more."""
+    eventually(lambda: any(_is_ours(pid) for pid in helpers(folder)))
     (pid,) = helpers(folder)
     return pid
+
+
+def _is_ours(pid: int) -> bool:
+    words = _said(Path(f"/proc/{pid}/cmdline").read_text).split("\0")
+    return words[-2:-1] == [_frozen.ARGUMENT] or "-I" in words[:3]
 
 
 def gone(folder: Path, within: float = DEADLINE) -> None:
