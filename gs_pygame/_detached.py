@@ -54,8 +54,8 @@ def spawn(arguments: list[str], folder: str, told: bytes) -> subprocess.Popen[by
     _wait_aside(process)
     assert process.stdin is not None
     try:
-        process.stdin.write(told)
-        process.stdin.close()
+        with process.stdin:
+            process.stdin.write(told)
     except OSError:  # a broken pipe: it has died
         process.kill()
         raise
@@ -65,7 +65,6 @@ def spawn(arguments: list[str], folder: str, told: bytes) -> subprocess.Popen[by
 def _popen(arguments: list[str], folder: str, environment: dict[str, str], flags: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         arguments,
-        bufsize=0,  # a buffer would be flushed, and fail, a second time when it is removed
         cwd=folder,
         env=environment,
         stdin=subprocess.PIPE,

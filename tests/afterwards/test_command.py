@@ -129,17 +129,18 @@ def test_vendored_beside_the_script(server: FaultServer, folder: Path, tmp_path:
 
 
 def test_a_virtual_environment_with_another_version(server: FaultServer, folder: Path, tmp_path: Path) -> None:
-    """The game runs in a virtual environment whose gs_pygame is another than the one beside its script."""
+    """The game runs in a virtual environment whose gs_pygame is another than the one beside its script, and where
+    requests is found by PYTHONPATH alone."""
     place = vendored(tmp_path / "game")
     venv.create(tmp_path / "venv", with_pip=False, symlinks=True)
     (site,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     told = set_trap(site, "gs_pygame")
-    elsewhere = [path for path in sys.path if path.endswith("-packages")]
-    (site / "elsewhere.pth").write_text("\n".join(elsewhere))
+    elsewhere = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
     python = str(tmp_path / "venv" / "bin" / "python")
     with started([python, "-c", "import sys; print(sys.prefix)"]) as asked:
         assert asked.communicate(timeout=DEADLINE)[0] == f"{tmp_path / 'venv'}\n"
-    done = run_game(place, script("pass"), python, str(place / "game.py"), str(folder), server.url)
+    words = [python, str(place / "game.py"), str(folder), server.url]
+    done = run_game(place, script("pass"), *words, PYTHONPATH=elsewhere)
     assert done.stdout == "playing\n"
     assert server.wait_for(1)
     gone(folder)
@@ -213,19 +214,24 @@ def test_where_nothing_can_be_started(server: FaultServer, folder: Path, how: st
     assert on_disk(folder) == [("ready", "quit", 0)]
 
 
-@pytest.mark.parametrize("executable", ["python3", "./python3", "{here}", "{here}/python3-none", "{here}/python3-file"])
-def test_which_interpreter_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, executable: str) -> None:
-    """A relative name, which would be looked for in the data folder, a folder, a missing file; a file that cannot be
-    executed is an OSError where it is started."""
-    (tmp_path / "python3-file").touch()
+@pytest.mark.parametrize("executable", ["python3", "./python3", "{here}", "{here}/python3-none", "{here}/game"])
+def test_what_is_no_interpreter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, executable: str) -> None:
+    """A relative name, which would be looked for in the data folder; a folder; a missing file; another program."""
+    for name in ("python3", "game"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "executable", executable.format(here=tmp_path))
+    assert _detached.command("pass", "argument") is None
+
+
+def test_an_interpreter_that_cannot_be_executed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is an OSError where it is started."""
+    (tmp_path / "python3").touch()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
     command = _detached.command("pass", "argument")
-    if executable.endswith("file"):
-        assert command is not None
-        with pytest.raises(PermissionError):
-            _detached.spawn(command, str(tmp_path), b"")
-    else:
-        assert command is None
+    assert command is not None
+    with pytest.raises(PermissionError):
+        _detached.spawn(command, str(tmp_path), b"")
 
 
 def test_the_flag_for_bytecode_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,12 +243,19 @@ def test_the_flag_for_bytecode_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> 
         assert ("-B" in command) is flag
 
 
-def test_a_pipe_that_breaks(tmp_path: Path) -> None:
-    """The process dies before it was told anything: an OSError, or nothing, but no process and no second error."""
-    with pytest.raises(OSError, match="too long"):
-        _detached.spawn([sys.executable, "-c", "pass"], str(tmp_path), b"x" * (_detached.PIPE_SIZE + 1))
-    process = _detached.spawn([sys.executable, "-c", "pass"], str(tmp_path), b"never read")
-    assert process.wait(DEADLINE) == 0
+@pytest.mark.filterwarnings("error")
+def test_a_pipe_that_breaks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The process dies before it was told anything: an OSError, and no second one when the pipe is removed."""
+    really = _detached._popen
+
+    def popen(*arguments: Any) -> Any:
+        process = really(*arguments)
+        assert process.wait(DEADLINE) == 0
+        return process
+
+    monkeypatch.setattr(_detached, "_popen", popen)
+    with pytest.raises(BrokenPipeError):
+        _detached.spawn([sys.executable, "-c", "pass"], str(tmp_path), b"never read")
 
 
 @pytest.fixture

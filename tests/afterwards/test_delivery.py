@@ -22,6 +22,9 @@ from afterwards_kit import (
 from core_kit import DEADLINE, line_of, tell
 from fault_server import FaultServer, answer, silence
 
+CALLED_OFF = 5.0
+"""Seconds within which a process that is called off has gone: half of what it would wait for the game."""
+
 
 @pytest.mark.parametrize(
     ("then", "code", "reason"),
@@ -143,24 +146,28 @@ def test_nothing_unsent(server: FaultServer, folder: Path) -> None:
     assert on_disk(folder) == [("delivered", "explicit", 1)]
 
 
-def test_consent_taken_back_after_pygame_quit(server: FaultServer, folder: Path) -> None:
+@pytest.mark.parametrize(("choice", "left"), [("denied", []), ("pending", [("ready", "quit", 0)])])
+def test_consent_taken_back_after_pygame_quit(
+    server: FaultServer, folder: Path, choice: str, left: list[tuple[str, str, int]]
+) -> None:
     """The process that was started at pygame.quit() is called off: nothing is sent."""
-    then = """
+    then = f"""
     pygame.quit()
     sys.stdin.readline()
-    plugin.set_consent("denied")
-    print("denied", flush=True)
+    plugin.set_consent("{choice}")
+    print("set", flush=True)
     sys.stdin.readline()
     """
     with playing(script(then), folder, server.url) as game:
         helper(folder)
         tell(game)
-        assert line_of(game) == "denied"
-        gone(folder)
+        assert line_of(game) == "set"
+        gone(folder, within=CALLED_OFF)
         eventually(lambda: children(game.pid) == [])
         tell(game)
         assert game.wait(DEADLINE) == 0
     assert server.connections == 0
+    assert on_disk(folder) == left
 
 
 PLAY_ON = """
@@ -185,7 +192,7 @@ def test_a_game_that_plays_on_calls_it_off(server: FaultServer, folder: Path) ->
         helper(folder)
         tell(game)
         assert line_of(game) == "True"
-        gone(folder)
+        gone(folder, within=CALLED_OFF)
         eventually(lambda: children(game.pid) == [])
         assert server.connections == 0
         tell(game)
