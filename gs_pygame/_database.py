@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ HELPER_PATIENCE = 5.0
 
 CHECKPOINT_PAGES = 1000
 """Pages in the WAL from which the keeper moves them into the database (SQLite's own default)."""
+
+
+_text = partial(str, encoding="utf-8", errors="replace")  # a damaged text is one bad value, not a failed query
 
 
 @contextmanager
@@ -55,6 +59,7 @@ class Database:
             self._db = sqlite3.connect(
                 path or ":memory:", timeout=HELPER_PATIENCE, isolation_level=None, check_same_thread=False
             )
+            self._db.text_factory = _text
             try:
                 refuse_newer(self._db)  # before anything could alter the file
                 mode = self._to_wal()

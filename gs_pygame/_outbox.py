@@ -6,7 +6,6 @@ Every method is one transaction unless it is called inside `transaction()`.
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from ._database import HELPER_PATIENCE, Database
 from ._lifecycle import Progress
 from ._messages import End, EndSessionResponse, Reason
+from ._rows import END_COLUMNS, end_of, is_sound, response_of
 
 GAME_PATIENCE = 0.005
 """Seconds that a write in a frame may wait for another process; past that the keeper takes it over."""
@@ -27,7 +27,10 @@ MAX_BYTES = 50 * 1024 * 1024
 MAX_RECEIPTS = 100
 """Delivered ends kept, for status() and for on_delivered at a later start."""
 
-_END_COLUMNS = "session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about"
+MAX_NUMBER = 2**53
+"""Sessions that can be numbered; beyond it JSON's readers disagree about integers."""
+
+_SIZE = f"min(max(CAST(bytes AS INTEGER), 0), {256 * 1024})"  # no end is larger, whatever its row says
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,10 @@ class Outbox(Database):
 
     def _count(self, key: str, by: int = 1) -> None:
         self._change(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + excluded.value", key, by
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value + CASE "
+            f"WHEN typeof(value) = 'integer' AND value BETWEEN 0 AND {MAX_NUMBER} THEN value ELSE 0 END",
+            key,
+            by,
         )
 
     # The lifecycle's decisions
@@ -110,9 +116,10 @@ class Outbox(Database):
         """Give the session the next number and write it down as open. No `player_id`: the installation plays."""
         with self.transaction():
             self._count("last_number")
+            last = self._meta("last_session_id")
             numbered = Numbered(
                 number=self._meta("last_number"),
-                previous_id=previous_id or self._meta("last_session_id"),
+                previous_id=previous_id or (last if isinstance(last, str) else None),
                 player_id=player_id or self.installation_id,
             )
             self._change("INSERT OR REPLACE INTO meta VALUES ('last_session_id', ?)", session_id)
@@ -188,27 +195,33 @@ class Outbox(Database):
     # Delivery
 
     def ready(self, limit: int) -> list[Queued]:
-        """The next ends to go, first in first out."""
-        rows = self._read(
-            f"SELECT {_END_COLUMNS}, strikes, passes FROM ends WHERE state = 'ready' ORDER BY seq LIMIT ?", limit
-        )
-        return [Queued(self._end(row), row[-2], row[-1]) for row in rows]
+        """The next ends to go, first in first out. One that makes no sense is set aside: it would be first for ever."""
+        query = f"SELECT {END_COLUMNS}, strikes, passes, seq FROM ends WHERE state = 'ready' ORDER BY seq LIMIT ?"
+        while True:
+            queue, senseless = [], []
+            for row in self._read(query, limit):
+                *_, strikes, passes, seq = row
+                end = self._end(row)
+                if is_sound(end) and type(strikes) is type(passes) is int:
+                    queue.append(Queued(end, strikes, passes))
+                else:
+                    senseless.append(seq)
+            if not senseless:
+                return queue
+            self._set_aside(senseless)
+
+    def _set_aside(self, senseless: list[int]) -> None:
+        with self.transaction():
+            for seq in senseless:
+                if self._change(
+                    "UPDATE ends SET state = 'rejected', answer = 'the record on disk is damaged' "
+                    "WHERE seq = ? AND state = 'ready'",
+                    seq,
+                ):
+                    self._count("rejected")
 
     def _end(self, row: tuple[Any, ...]) -> End:
-        session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about = row[:10]
-        return End(
-            session_id=session_id,
-            number=number if self.durable else None,
-            previous_id=previous_id,
-            installation_id=self.installation_id,
-            player_id=player_id,
-            started_at=started_at,
-            active=active,
-            wall=wall,
-            reason=reason,
-            script_data=script_data,
-            about=about,
-        )
+        return end_of(row, self.installation_id, self.durable)
 
     def deliver(self, session_id: str, response: EndSessionResponse) -> None:
         """The server has it: the end becomes a receipt."""
@@ -242,10 +255,9 @@ class Outbox(Database):
 
     def untold(self) -> list[Receipt]:
         """Receipts that on_delivered has not been called for, oldest first."""
-        rows = self._read(
-            f"SELECT {_END_COLUMNS}, answer FROM ends WHERE state = 'delivered' AND told = 0 ORDER BY seq"
-        )
-        return [Receipt(self._end(row), EndSessionResponse.from_json(row[-1])) for row in rows]
+        rows = self._read(f"SELECT {END_COLUMNS}, answer FROM ends WHERE state = 'delivered' AND told = 0 ORDER BY seq")
+        read = [(self._end(row), response_of(row[-1])) for row in rows]
+        return [Receipt(end, response) for end, response in read if response and is_sound(end)]
 
     def told(self, session_ids: list[str]) -> None:
         """on_delivered has been called for these."""
@@ -268,15 +280,19 @@ class Outbox(Database):
         played = {"active": 0.0, "wall": 0.0, "reason": "abnormal", **row}
         try:
             uuid.UUID(row["session_id"])
-            self._end(tuple(played[column] for column in _END_COLUMNS.split(", "))).measured()
-            return isinstance(json.loads(row["script_data"]), dict)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
+            return is_sound(self._end(tuple(played[column] for column in END_COLUMNS.split(", "))))
+        except (KeyError, TypeError, ValueError, AttributeError):
             return False
 
     def counts(self) -> Counts:
         """What lies here. Reads an index: about 0.1 ms for each thousand ends."""
         states = dict(self._read("SELECT state, count(*) FROM ends GROUP BY state"))
-        totals = dict(self._read("SELECT key, value FROM meta WHERE key = 'delivered' OR key LIKE 'dropped:%'"))
+        totals = dict(
+            self._read(
+                "SELECT key, value FROM meta "
+                "WHERE (key = 'delivered' OR key LIKE 'dropped:%') AND typeof(value) = 'integer'"
+            )
+        )
         oldest = self._read("SELECT min(started_at + wall) FROM ends WHERE state IN ('waiting', 'ready')")[0][0]
         return Counts(
             waiting=states.get("waiting", 0),
@@ -293,9 +309,9 @@ class Outbox(Database):
         if self._read(receipts, MAX_RECEIPTS):
             self._change(f"DELETE FROM ends WHERE seq IN ({receipts})", MAX_RECEIPTS)
         for state in ("delivered", "rejected", "ready"):
-            count, size = self._read("SELECT count(*), coalesce(sum(bytes), 0) FROM ends")[0]
+            count, size = self._read(f"SELECT count(*), coalesce(sum({_SIZE}), 0) FROM ends")[0]
             victims = []
-            for seq, bytes_ in self._read("SELECT seq, bytes FROM ends WHERE state = ? ORDER BY seq", state):
+            for seq, bytes_ in self._read(f"SELECT seq, {_SIZE} FROM ends WHERE state = ? ORDER BY seq", state):
                 if count <= max_ends and size <= max_bytes:
                     break
                 victims.append(seq)

@@ -1,0 +1,320 @@
+"""Junk from the server, from the disk and from the author: no exception gets into the game, and no queue stands still.
+
+FakeClock has the workers' turns in the test's own thread, so whatever one of them raises fails the test.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+import zlib
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, seed, settings
+from hypothesis import strategies as st
+
+from gs_pygame._backoff import Backoff
+from gs_pygame._courier import PAUSE, Courier
+from gs_pygame._errors import ConfigurationError
+from gs_pygame._outbox import Outbox
+from gs_pygame._rows import response_of
+from gs_pygame._runfile import _BODY, _CHECKSUM, _MAGIC, _decode
+from gs_pygame._settings import Settings
+from gs_pygame.destinations import Delivered, GameSparks, Outcome, Pause, Rejected, Retry
+from gs_pygame.destinations._http import Answer
+from gs_pygame.destinations.gamesparks import request_of
+from gs_pygame.testing import FakeClock, FakeDestination, Player
+
+from .counts import FUZZ, SEED
+
+ID = "00000000-0000-4000-8000-000000000001"
+
+
+def cases(share: float = 1.0) -> Any:
+    """So many cases, from the seed."""
+    made = settings(
+        max_examples=max(1, round(FUZZ * share)),
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    return lambda test: seed(SEED)(made(test))
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "@class": st.sampled_from([".EndSessionResponse", ".LogEventResponse"]) | anything,
+        "requestId": st.just(f"d_{ID}") | anything,
+        "error": anything,
+        "sessionDuration": anything,
+        "scriptData": anything,
+    },
+)
+statuses = st.sampled_from([200, 200, 200, 204, 302, 400, 401, 403, 404, 408, 429, 500, 503]) | st.integers()
+retry_after = st.none() | st.text(max_size=30) | st.floats().map(str) | st.dates().map(str)
+
+
+def deep(levels: int, where: str) -> bytes:
+    """An answer that nests so deep."""
+    told = f'"requestId":"d_{ID}","@class":".EndSessionResponse"'
+    return f'{{{told},"{where}":{{"a":{"[" * levels}{"]" * levels}}}}}'.encode()
+
+
+bodies = (
+    st.binary(max_size=200)
+    | fields.map(lambda value: json.dumps(value).encode())
+    | st.builds(deep, st.integers(0, 30_000), st.sampled_from(["scriptData", "error", "sessionDuration"]))
+)
+
+
+@cases()
+@given(statuses, retry_after, bodies)
+@example(200, None, deep(950, "scriptData"))
+@example(200, None, deep(980, "scriptData"))
+@example(400, None, deep(980, "error"))
+@example(200, "1" * 5000, b'{"@class":".EndSessionResponse","sessionDuration":' + b"9" * 4000 + b"}")
+def test_any_reply_has_an_outcome_that_the_outbox_takes(status: int, after: str | None, body: bytes) -> None:
+    """A closed set of outcomes and no exception, from any answer; the end is settled, or kept for a later try."""
+    gamesparks = GameSparks("http://127.0.0.1:9", "secret")
+
+    class Once(FakeDestination):
+        def deliver(self, end: Any) -> Outcome:
+            self.outcome = gamesparks._outcome_of(Answer(status, after, body), end.request_id)
+            return self.outcome
+
+    destination = Once()
+    outbox = Outbox(None)
+    outbox.start("run", ID, 0.0, None, "{}", "{}", None)
+    outbox.save(ID, "quit", 1.0, 1.0, "{}")
+    outbox.release(ID)
+    courier = Courier(
+        outbox, destination, FakeClock(), Backoff(lambda: 0.5), None, lambda: True, lambda receipt: None, lambda: None
+    )
+    delay = courier.turn()
+    assert delay is not None
+    assert 0 <= delay <= PAUSE
+    outcome = destination.outcome
+    assert isinstance(outcome, (Delivered, Rejected, Pause, Retry))
+    counts = outbox.counts()
+    settled = (isinstance(outcome, Delivered), isinstance(outcome, Rejected), isinstance(outcome, (Pause, Retry)))
+    assert (counts.delivered, counts.rejected, counts.ready) == settled
+    assert len(outbox.untold()) == counts.delivered
+    outbox._db.close()
+
+
+def below(frames: int, kept: str) -> object:
+    """What is read of a receipt from further down the stack."""
+    return below(frames - 1, kept) if frames else response_of(kept)
+
+
+@pytest.mark.parametrize("where", ["scriptData", "error"])
+def test_an_answer_as_deep_as_python_reads_can_be_kept(where: str) -> None:
+    """Some levels below the depth that Python's reader gives up at, its writer does: no end may hang on that."""
+    gamesparks = GameSparks("http://127.0.0.1:9", "secret")
+    for levels in range(900, 1000):
+        outcome = gamesparks._outcome_of(Answer(200, None, deep(levels, where)), f"d_{ID}")
+        if isinstance(outcome, Delivered):
+            kept = outcome.response.to_json()
+            assert below(20, kept) == outcome.response
+
+
+junk = (
+    st.none()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+    | st.binary(max_size=20)
+    | st.sampled_from(["{}", "[]", "null", "NaN", '{"a":', '{"session":1}', "0", "quit", ID, "9" * 5000, "[" * 90_000])
+    | st.binary(max_size=8).map(lambda data: Raw(data))
+)
+
+
+class Raw(bytes):
+    """Bytes that are stored as text, UTF-8 or not."""
+
+
+def end_row(**junk: Any) -> dict[str, Any]:
+    return {
+        "session_id": ID,
+        "run": "run",
+        "state": "ready",
+        "bytes": 300,
+        "strikes": 0,
+        "passes": 0,
+        "told": 0,
+        "number": 1,
+        "previous_id": None,
+        "player_id": "ada",
+        "started_at": 1.8e9,
+        "active": 1.0,
+        "wall": 2.0,
+        "reason": "quit",
+        "script_data": "{}",
+        "about": "{}",
+        "answer": None,
+        **junk,
+    }
+
+
+def session_row(**junk: Any) -> dict[str, Any]:
+    row = {name: end_row()[name] for name in ("session_id", "run", "number", "previous_id", "player_id", "started_at")}
+    return {**row, "script_data": "{}", "about": "{}", **junk}
+
+
+ends = st.dictionaries(st.sampled_from(sorted(end_row())), junk, min_size=1, max_size=4).map(lambda j: end_row(**j))
+states = st.sampled_from(["ready", "ready", "ready", "waiting", "delivered", "rejected"])
+ends = st.builds(lambda row, state: {**row, "state": state}, ends, states)
+sessions = st.dictionaries(st.sampled_from(sorted(session_row())), junk, min_size=1, max_size=3).map(
+    lambda j: session_row(**j)
+)
+metas = st.fixed_dictionaries(
+    {
+        "key": st.sampled_from(["last_number", "last_session_id", "delivered", "rejected", "dropped:full", "dropped:"])
+        | st.text(st.characters(exclude_categories=["Cs"]), max_size=8).map(lambda text: f"dropped:{text}"),
+        "value": junk,
+    }
+)
+rows = st.lists(
+    st.tuples(st.just("ends"), ends) | st.tuples(st.just("sessions"), sessions) | st.tuples(st.just("meta"), metas),
+    min_size=1,
+    max_size=3,
+)
+
+
+def plant(path: Path, planted: list[tuple[str, dict[str, Any]]]) -> None:
+    """Write hostile rows into the outbox, past its own rules as far as SQLite goes."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        for table, row in planted:
+            marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, Raw) else "?" for value in row.values())
+            values = [bytes(value) if isinstance(value, Raw) else value for value in row.values()]
+            with suppress(sqlite3.IntegrityError):  # NULL where the table takes none
+                db.execute(f"INSERT OR REPLACE INTO {table} ({', '.join(row)}) VALUES ({marks})", values)
+
+
+@cases(0.4)
+@given(rows)
+@example([("ends", end_row(script_data=b"\xff"))])
+@example([("ends", end_row(strikes="many"))])
+@example([("ends", end_row(script_data="[]"))])
+@example([("ends", end_row(player_id=Raw(b"\xff")))])
+@example([("ends", end_row(session_id=Raw(b"\xff")))])
+@example([("ends", end_row(started_at=b"long ago"))])
+@example([("ends", end_row(active=-1.0))])
+@example([("ends", end_row(active=9.0, wall=1.0))])
+@example([("ends", end_row(wall=float("inf")))])
+@example([("ends", end_row(state="delivered", answer="junk"))])
+@example([("ends", end_row(state="delivered", answer=None, told=0))])
+@example([("ends", end_row(bytes="many"))])
+@example([("sessions", session_row(session_id=Raw(b"\xff")))])
+@example([("sessions", session_row(script_data=b"\xff"))])
+@example([("meta", {"key": "dropped:full", "value": b"\xff"})])
+@example([("meta", {"key": "delivered", "value": "many"})])
+@example([("meta", {"key": "last_number", "value": b"\xff"})])
+@example([("meta", {"key": "last_number", "value": 2**63 - 1})])
+@example([("meta", {"key": "last_session_id", "value": Raw(b"\xff")})])
+@example([("meta", {"key": "installation_id", "value": Raw(b"\xff")})])
+@example([("meta", {"key": "installation_id", "value": b"\xff"})])
+def test_hostile_rows_hold_up_nobody(
+    tmp_path_factory: pytest.TempPathFactory, planted: list[tuple[str, dict[str, Any]]]
+) -> None:
+    """Rows of any content lie before a good one: nothing raises, the good one is delivered, and so is the session
+    that is played meanwhile; what makes no sense is set aside and can be seen."""
+    folder = tmp_path_factory.mktemp("rows")
+    outbox = Outbox(folder / "outbox.sqlite3")
+    good = str(uuid.uuid4())
+    plant(folder / "outbox.sqlite3", planted)
+    outbox.start("good run", good, 1.8e9, "ada", "{}", "{}", None)
+    outbox.save(good, "quit", 1.0, 1.0, "{}")
+    outbox.release(good)
+    outbox.close()
+    told = []
+    player = Player(frame=lambda: None)
+    chosen = Settings(data_dir=folder, hook=False, on_delivered=lambda session, response: told.append(session.id))
+    with player.plugin(chosen) as plugin:
+        player.clock.advance(2)
+        plugin.update()
+        plugin.status()
+        assert plugin.session is not None
+        mine = plugin.session.id
+        plugin.end_session({"a": 1})
+        plugin.start_session()
+        player.clock.advance(100)
+        plugin._tell()
+        status = plugin.status()
+        assert plugin.flush(0)
+    assert status.durable
+    sent = [end.session_id for end in player.ends]
+    assert sent.count(good) == sent.count(mine) == 1
+    assert {good, mine} <= set(told)
+    for end in player.destination.attempts:
+        json.dumps(request_of(end), allow_nan=False)
+        assert end.active >= 0
+
+
+def record(magic: bytes, session: bytes, active: int, wall: int) -> bytes:
+    """A run file with a right checksum, whatever it says."""
+    body = _BODY.pack(magic, session, active, wall)
+    return body + _CHECKSUM.pack(zlib.crc32(body))
+
+
+crafted = st.builds(
+    record,
+    st.just(_MAGIC) | st.binary(min_size=4, max_size=4),
+    st.just(uuid.UUID(ID).bytes) | st.binary(min_size=16, max_size=16),
+    st.integers(0, 2**64 - 1),
+    st.integers(0, 2**64 - 1),
+)
+
+
+@cases()
+@given(st.binary(max_size=80) | crafted)
+@example(record(_MAGIC, uuid.UUID(ID).bytes, 2**64 - 1, 0))
+@example(record(_MAGIC, uuid.UUID(ID).bytes, 2**64 - 1, 2**64 - 1))
+def test_any_run_file_leaves_an_end_that_can_be_sent(content: bytes) -> None:
+    """Whatever a dead run's file holds, its session ends, at a length that is one."""
+    outbox = Outbox(None)
+    outbox.start("run", ID, 1.8e9, None, "{}", "{}", None)
+    assert outbox.recover("run", _decode(content)) == 1
+    (queued,) = outbox.ready(2)
+    assert 0 <= queued.end.active <= queued.end.wall
+    json.dumps(request_of(queued.end), allow_nan=False)
+    outbox._db.close()
+
+
+given_values = (
+    anything | st.binary(max_size=8) | st.just(len) | st.sampled_from(["ms", "s", "focus", "https://a.b", 30])
+)
+names = [name for name in Settings.__dataclass_fields__ if name != "enabled"]
+variables = ["ENDPOINT", "API_KEY", "SECRET", "PLAYER_ID", "DATA_DIR", "BACKGROUND_GRACE", "DISABLED"]
+
+
+@cases()
+@given(
+    st.dictionaries(st.sampled_from(names), given_values),
+    st.dictionaries(st.sampled_from([f"GS_PYGAME_{name}" for name in variables]), st.text(max_size=12)),
+)
+def test_any_settings_are_right_or_say_what_is_wrong(chosen: dict[str, Any], environment: dict[str, str]) -> None:
+    """ConfigurationError, which names a setting, or settings that a destination can be made of."""
+    said = None
+    sound = {"app": "A", "author": "B", "endpoint": "https://sessions.example.com"}
+    try:
+        resolved = Settings(**{**sound, **chosen}).resolved(environment)
+        if resolved.enabled:
+            resolved.validate()
+            GameSparks(resolved.filled_endpoint, resolved.secret or "none", resolved.credential)
+            assert resolved.folder
+            resolved.differing(Settings())
+    except ConfigurationError as error:
+        said = str(error)
+    assert said is None or any(name in said for name in (*names, "BACKGROUND_GRACE"))
