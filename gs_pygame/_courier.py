@@ -131,7 +131,8 @@ class Courier:
         try:
             return self._destination.deliver(chosen.end)
         except Exception as error:  # noqa: BLE001 - a destination may be anyone's code
-            return Retry(f"the destination raised {type(error).__name__}")
+            # Like a server's own error: it may be about this one end, and must not hold up the others for ever.
+            return Retry(f"the destination raised {type(error).__name__}", server_error=True)
 
     def _record(self, chosen: Queued, failing: Queued | None, outcome: Outcome) -> float:
         session_id = chosen.end.session_id

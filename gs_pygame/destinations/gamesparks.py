@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._http import Answer, Poster
 
 WORDS_LIMIT = 1000  # characters of a server's error that are kept
+DEPTH_LIMIT = 100  # levels of a server's scriptData that are kept; Python reads deeper JSON than it writes
 DURATION_LIMIT = 2**63  # the official SDKs type sessionDuration as a long
 
 _RESPONSE_CLASS = ".EndSessionResponse"
@@ -83,7 +84,7 @@ class GameSparks:
         scaled = duration * self._milliseconds if isinstance(duration, (int, float)) else math.nan
         return EndSessionResponse(
             round(scaled) if 0 <= scaled < DURATION_LIMIT else None,
-            script_data if isinstance(script_data, dict) else {},
+            script_data if isinstance(script_data, dict) and not _deeper_than(DEPTH_LIMIT, script_data) else {},
         )
 
 
@@ -109,6 +110,15 @@ def _verified(body: bytes, request_id: str) -> dict[str, Any] | None:
     echoed = answer.get("requestId")
     ours = echoed == request_id if echoed is not None else answer.get("@class") == _RESPONSE_CLASS
     return answer if ours else None
+
+
+def _deeper_than(limit: int, value: dict[str, Any]) -> bool:
+    """Whether objects and arrays nest deeper than `limit` in `value`; itself an object, it is the first level."""
+    containers: list[Any] = [value]
+    for _ in range(limit):
+        inner = [child for box in containers for child in (box.values() if isinstance(box, dict) else box)]
+        containers = [child for child in inner if isinstance(child, (dict, list))]
+    return bool(containers)
 
 
 def _seconds(retry_after: str | None) -> float | None:
