@@ -1,4 +1,4 @@
-"""Runs the lifecycle for real: one lock, the clock, the journal, and the two workers. Knows nothing of pygame.
+"""Runs the lifecycle for real: one lock, the clock, the journal, and the three workers. Knows nothing of pygame.
 
 Methods marked "game" are called on the game's thread (whichever thread calls a hook): none raises, none waits for the
 network, and each does at most one small write.
@@ -22,7 +22,7 @@ from ._clock import Clock, Instant
 from ._courier import Courier
 from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
 from ._journal import Entry, Journal, Login
-from ._keeper import Keeper
+from ._keeper import Heart, Keeper
 from ._lifecycle import Decision, Lifecycle, Progress, Save
 from ._messages import Reason, Session, dump_script_data, to_datetime
 from ._outbox import Outbox, Receipt
@@ -85,15 +85,16 @@ class Engine:
         self._told: list[str] = []
         self._progress = threading.Event()
         self._lifecycle = Lifecycle(grace, lambda: str(uuid.uuid4()))
-        outbox, run_file = open_storage(folder)
-        self._outbox = outbox
-        self._run_file = run_file
+        storage = open_storage(folder)
+        self._outbox = storage.outbox
+        self._run_file = run_file = storage.run_file
         self._journal = Journal(
             run_file.run if run_file else uuid.uuid4().hex, about, self._lost, lambda: self._courier_worker.wake()
         )
-        self._keeper = Keeper(self, outbox.another(), clock, folder / "runs" if run_file else None, run_file)
+        self._keeper = Keeper(self, storage.keepers, clock, folder / "runs" if run_file else None, run_file)
+        heart = Heart(self, clock, run_file)
         self._courier = Courier(
-            outbox.another(),
+            storage.couriers,
             destination,
             clock,
             Backoff(random.random),
@@ -103,7 +104,8 @@ class Engine:
             self._progress.set,
         )
         self._courier_worker = clock.worker("courier", self._courier.turn, self._courier.close)
-        with self._lock:  # the keeper's first turn waits until the session has begun
+        with self._lock:  # the first beat waits until the session has begun
+            self._heart_worker = clock.worker("heart", heart.turn, lambda: None)
             self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
             self.start()
 
@@ -176,11 +178,14 @@ class Engine:
             log.warning("gs_pygame: script_data cannot be used, the last known one goes along instead: %s", error)
             return self._script_data
 
-    # Called by the keeper and the courier, in their threads
+    # Called by the heart, the keeper and the courier, in their threads
 
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
         with self._lock:
-            self._enter(self._lifecycle.pulse(at))
+            decisions = self._lifecycle.pulse(at)
+            if decisions:
+                self._enter(decisions)
+                self._keeper_worker.wake()
             return self._lifecycle.progress(at), self._lifecycle.deadline()
 
     def write(self, outbox: Outbox) -> bool:
@@ -229,11 +234,8 @@ class Engine:
     def session(self) -> Session | None:
         with self._lock:
             at = self._clock.now()
-            progress, started, deadline = (
-                self._lifecycle.progress(at),
-                self._lifecycle.started,
-                self._lifecycle.deadline(),
-            )
+            lifecycle = self._lifecycle
+            progress, started, deadline = lifecycle.progress(at), lifecycle.started, lifecycle.deadline()
             if progress is None or started is None:
                 return None
             numbered = self._journal.numbered.get(progress.session_id)
@@ -323,6 +325,7 @@ class Engine:
     def stop(self) -> None:
         """No more turns. The keeper writes down and flushes what is left; `join` waits for it."""
         self.stop_sending()
+        self._heart_worker.stop(0.0)
         # The keeper closes last and in its own thread: the last connection of a database may flush the disk.
         self._outbox.close()
         self._keeper_worker.stop(0.0)

@@ -90,7 +90,8 @@ class _Open:
         return self.banked + stretch
 
     def wall(self, at: Instant) -> float:
-        return max(0.0, at.elapsed - self.started.elapsed)
+        """Never less than `active`: the two clocks are read one after the other, and something may come between."""
+        return max(self.active(at), at.elapsed - self.started.elapsed)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import threading
 import uuid
 import zlib
 from pathlib import Path
@@ -32,13 +33,15 @@ def _decode(record: bytes) -> Progress | None:
     magic, session, active, wall = _BODY.unpack(body)
     if magic != _MAGIC or _CHECKSUM.unpack(record[_BODY.size :])[0] != zlib.crc32(body):
         return None
-    return Progress(str(uuid.UUID(bytes=session)), active / 1e6, wall / 1e6)
+    return Progress(str(uuid.UUID(bytes=session)), active / 1e6, max(active, wall) / 1e6)
 
 
 class RunFile:
     """This process's run file, locked until close() or death. Raises OSError if it cannot be made."""
 
     def __init__(self, folder: Path) -> None:
+        self._beating = threading.Lock()
+        self._closed = False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
             self.run = uuid.uuid4().hex
@@ -56,16 +59,20 @@ class RunFile:
         return self._lock.path
 
     def beat(self, progress: Progress) -> None:
-        """Overwrite the heartbeat in place: no growth, about 50 us."""
+        """Overwrite the heartbeat in place: no growth, about 50 us. Nothing after close()."""
         record = _encode(progress)
-        os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
-        os.write(self._lock.descriptor, record)
+        with self._beating:  # else the descriptor might be another file's by now
+            if not self._closed:
+                os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
+                os.write(self._lock.descriptor, record)
 
     def close(self) -> None:
-        """The run ended in good order: nothing is left to recover."""
+        """The run ended in good order: nothing is left to recover. Any thread."""
         with contextlib.suppress(OSError):
             self._lock.path.unlink()  # on POSIX before the lock is freed, so that nobody takes it for a dead run
-        self._lock.close()
+        with self._beating:
+            self._closed = True
+            self._lock.close()
         with contextlib.suppress(OSError):
             self._lock.path.unlink(missing_ok=True)  # Windows removes no open file
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from ._errors import OutboxError
@@ -32,14 +33,25 @@ def erase_leftovers(folder: Path) -> None:
             log.error("gs_pygame: what was kept in %s could not be erased: %s", folder, error)
 
 
-def open_storage(folder: Path) -> tuple[Outbox, RunFile | None]:
-    """The outbox and the run file in `folder`; in memory if the disk cannot be used."""
+@dataclass(frozen=True)
+class Storage:
+    """The outbox, as each thread has it for itself, and the run file; None with an outbox in memory."""
+
+    outbox: Outbox
+    keepers: Outbox
+    couriers: Outbox
+    run_file: RunFile | None
+
+
+def open_storage(folder: Path) -> Storage:
+    """What lies in `folder`; in memory if the disk cannot be used."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         run_file = RunFile(folder / "runs")
         path = folder / OUTBOX
         try:
-            return open_or_replace(path, folder / "runs", lambda: Outbox(path, GAME_PATIENCE)), run_file
+            outbox = open_or_replace(path, folder / "runs", lambda: Outbox(path, GAME_PATIENCE))
+            return Storage(outbox, outbox.another(), outbox.another(), run_file)
         except BaseException:
             run_file.close()
             raise
@@ -50,4 +62,5 @@ def open_storage(folder: Path) -> tuple[Outbox, RunFile | None]:
             folder,
             error,
         )
-        return Outbox(None), None
+        memory = Outbox(None)
+        return Storage(memory, memory, memory, None)

@@ -128,9 +128,9 @@ def test_a_file_that_another_copy_has_open_is_left_alone(path: Path) -> None:
         mark_damaged(path)
         with pytest.raises(OutboxError, match="another copy"):
             reopened(path)
-        outbox, run_file = open_storage(path.parent)
-        assert not outbox.durable
-        assert run_file is None
+        storage = open_storage(path.parent)
+        assert not storage.outbox.durable
+        assert storage.run_file is None
         assert aside(path) == []
 
 
