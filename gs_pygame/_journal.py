@@ -66,10 +66,15 @@ class Journal:
             if not batch:
                 return True
             lost = []
-            with outbox.transaction():
-                for entry in batch:
-                    if not self._write_one(outbox, entry):
-                        lost.append(entry.decision.session_id)
+            before = self._previous_id, self.numbered
+            try:
+                with outbox.transaction():
+                    for entry in batch:
+                        if not self._write_one(outbox, entry):
+                            lost.append(entry.decision.session_id)
+            except BaseException:
+                self._previous_id, self.numbered = before
+                raise
             for _ in batch:
                 self._entries.popleft()
         finally:
