@@ -1,0 +1,134 @@
+"""What the torture found, made small: each of these failed once."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gs_pygame._clock import Instant
+from gs_pygame._errors import OutboxBusyError, OutboxError
+from gs_pygame._journal import Entry, Journal
+from gs_pygame._lifecycle import SUSPEND_AFTER, Lifecycle, Save, Start
+from gs_pygame._messages import End
+from gs_pygame._outbox import Outbox
+from gs_pygame._settings import Settings
+from gs_pygame.destinations import Outcome
+from gs_pygame.testing import FakeDestination, Player
+
+NOW = Instant(1.8e9, 10.0, 20.0)
+
+
+def test_a_start_that_was_rolled_back_does_not_follow_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full in the middle of a batch: nothing was written, and tried again, the session has no previous
+    one, as before."""
+    outbox = Outbox(None)
+    journal = Journal("run", "{}", lambda session_id: None, lambda: None)
+    journal.add([Entry(Start("s1", NOW), "{}", None), Entry(Save("s1", "quit", 1.0, 1.0), "{}", None)])
+
+    def full(*anything: object) -> None:
+        raise OutboxError("database or disk is full")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(outbox, "save", full)
+        with pytest.raises(OutboxError):
+            journal.write(outbox, wait=True)
+        assert not journal.numbered
+    assert journal.write(outbox, wait=True)
+    assert journal.numbered["s1"].number == 1
+    assert journal.numbered["s1"].previous_id is None
+
+
+def test_active_is_never_longer_than_wall() -> None:
+    """The two clocks are read one after the other; what came between them at the start makes the wall time no less
+    than the active time."""
+    lifecycle = Lifecycle(30.0, lambda: "s1")
+    lifecycle.start(Instant(0.0, 100.0, 200.010))  # the process was put aside for 10 ms between the readings
+    (saved,) = lifecycle.leave("background", Instant(5.0, 105.0, 205.0))
+    assert isinstance(saved, Save)
+    assert (saved.active, saved.wall) == (5.0, 5.0)
+
+
+class Picky(FakeDestination):
+    """Raises for one end."""
+
+    def deliver(self, end: End) -> Outcome:
+        self.attempts.append(end)
+        if end.number == 1:
+            raise KeyError("a bug of the destination's")
+        self.attempts.pop()
+        return super().deliver(end)
+
+
+def test_an_end_at_which_the_destination_raises_holds_up_nobody(tmp_path: Path) -> None:
+    """Others get past it, as past one that meets server errors; it is kept, at the back of the queue."""
+    player = Player(destination=Picky(), frame=lambda: None)
+    with player.plugin(Settings(data_dir=tmp_path / "data", hook=False)) as plugin:
+        for _ in range(6):
+            plugin.end_session()
+            plugin.start_session()
+        player.clock.advance(3600)
+        assert [end.number for end in player.ends] == [2, 3, 4, 5, 6]
+        assert plugin.status().ready == 1
+
+
+def test_no_connection_for_the_helpers_is_no_exception_for_the_game(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody locks the outbox between our own opening it and the helpers': install() does not raise."""
+
+    def busy(*anything: object) -> Outbox:
+        raise OutboxBusyError("database is locked")
+
+    monkeypatch.setattr(Outbox, "another", busy)
+    player = Player(frame=lambda: None)
+    with player.plugin(Settings(data_dir=tmp_path / "data", hook=False)) as plugin:
+        assert plugin.session is not None
+        assert not plugin.status().durable
+        monkeypatch.undo()
+        plugin.end_session()
+        player.clock.advance(1)
+        assert len(player.ends) == 1
+
+
+def test_a_locked_outbox_costs_no_play_time(tmp_path: Path) -> None:
+    """Another program holds the outbox's lock for longer than a suspend is told by. The player plays on, and so does
+    the heartbeat: helpers that wait for a disk are no sleeping computer."""
+    from gs_pygame import SessionPlugin
+    from gs_pygame._runfile import _decode
+
+    folder = tmp_path / "data"
+    there = True
+    plugin = SessionPlugin(
+        Settings(data_dir=folder, hook=False, exit_delivery="next-start"), FakeDestination(), focused=lambda: there
+    )
+    began = time.monotonic()
+    plugin.update()
+    with closing(sqlite3.connect(folder / "outbox.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        there = False  # an end that cannot be written, and is withdrawn again
+        plugin.update()
+        there = True
+        plugin.update()
+        lags = []
+        while time.monotonic() - began < SUSPEND_AFTER + 2.5:
+            time.sleep(0.05)
+            plugin.update()
+            (run_file,) = (folder / "runs").iterdir()
+            beat = _decode(run_file.read_bytes())
+            lags.append(time.monotonic() - began - (beat.active if beat else 0.0))
+        assert plugin.session is not None
+        assert plugin.session.active == pytest.approx(time.monotonic() - began, abs=0.3)
+        assert max(lags) < 1.2
+        other.execute("ROLLBACK")
+    plugin.end_session()
+    deadline = time.monotonic() + 10
+    while plugin.status().delivered == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert plugin.status().delivered == 1
+    plugin.close()
+    assert threading.active_count() < 20
