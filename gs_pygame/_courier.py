@@ -48,7 +48,7 @@ class Courier:
     """Takes what is ready in `outbox` to `destination`.
 
     `lock_path`: the delivery lock's file, None for an outbox in memory. `may_send`: whether the player consents.
-    `lock_wait`: seconds until it looks again whether another copy delivers.
+    `lock_wait`: seconds until it looks again whether another copy delivers. `run`: who tells the game of receipts.
     `on_receipt`: called after the outbox has the receipt. `on_turn`: called after each turn that tried something.
     """
 
@@ -63,6 +63,7 @@ class Courier:
         on_receipt: Callable[[Receipt], None],
         on_turn: Callable[[], None],
         lock_wait: float = LOCK_WAIT,
+        run: str = "",
     ) -> None:
         self._outbox = outbox
         self._destination = destination
@@ -73,6 +74,7 @@ class Courier:
         self._on_receipt = on_receipt
         self._on_turn = on_turn
         self._lock_wait = lock_wait
+        self._run = run
         self._lock: FileLock | None = None
         self._not_before = 0.0  # on the elapsed clock: the backoff's or a pause's; a nudge overrides it
         self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
@@ -137,7 +139,7 @@ class Courier:
     def _record(self, chosen: Queued, failing: Queued | None, outcome: Outcome) -> float:
         session_id = chosen.end.session_id
         if isinstance(outcome, Delivered):
-            self._outbox.deliver(session_id, outcome.response)
+            self._outbox.deliver(session_id, outcome.response, self._run)
             self._on_receipt(Receipt(chosen.end, outcome.response))
             self._verified()
             if failing:

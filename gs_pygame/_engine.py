@@ -88,9 +88,8 @@ class Engine:
         storage = open_storage(folder)
         self._outbox = storage.outbox
         self._run_file = run_file = storage.run_file
-        self._journal = Journal(
-            run_file.run if run_file else uuid.uuid4().hex, about, self._lost, lambda: self._courier_worker.wake()
-        )
+        run = run_file.run if run_file else uuid.uuid4().hex
+        self._journal = Journal(run, about, self._lost, lambda: self._courier_worker.wake())
         self._keeper = Keeper(self, storage.keepers, clock, folder / "runs" if run_file else None, run_file)
         heart = Heart(self, clock, run_file)
         self._courier = Courier(
@@ -102,6 +101,7 @@ class Engine:
             lambda: self._searched and self._may_send,
             self._on_receipt,
             self._progress.set,
+            run=run,
         )
         self._courier_worker = clock.worker("courier", self._courier.turn, self._courier.close)
         with self._lock:  # the first beat waits until the session has begun

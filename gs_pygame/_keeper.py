@@ -16,7 +16,7 @@ from ._errors import OutboxError
 from ._lifecycle import HEARTBEAT, Progress
 from ._outbox import Outbox, Receipt
 from ._recovery import recover_dead_runs
-from ._runfile import RunFile
+from ._runfile import RunFile, run_names
 
 SCAN = 60.0
 """Seconds between two looks for copies of the game that have died."""
@@ -122,10 +122,12 @@ class Keeper:
     def _scan(self) -> None:
         first = self._next_scan is None
         self._next_scan = self._clock.now().elapsed + SCAN
-        receipts = self._outbox.untold() if first else []
+        receipts: list[Receipt] = []
         try:
             if self._runs is not None:
                 recover_dead_runs(self._outbox, self._runs)
                 self._dirty = True
+            if first and self._runs is not None and self._run_file is not None:
+                receipts = self._outbox.untold(self._run_file.run, run_names(self._runs))
         finally:
             self._kept.recovered(receipts)

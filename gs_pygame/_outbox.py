@@ -7,6 +7,7 @@ Every method is one transaction unless it is called inside `transaction()`.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,20 +224,21 @@ class Outbox(Database):
     def _end(self, row: tuple[Any, ...]) -> End:
         return end_of(row, self.installation_id, self.durable)
 
-    def deliver(self, session_id: str, response: EndSessionResponse) -> None:
-        """The server has it: the end becomes a receipt."""
-        self._settle(session_id, "delivered", response.to_json())
+    def deliver(self, session_id: str, response: EndSessionResponse, run: str = "") -> None:
+        """The server has it: the end becomes a receipt, of which `run` is to tell its game."""
+        self._settle(session_id, "delivered", response.to_json(), run)
 
     def reject(self, session_id: str, error: str) -> None:
         """The server refused it for good: it is kept, with the server's words."""
-        self._settle(session_id, "rejected", error)
+        self._settle(session_id, "rejected", error, "")
 
-    def _settle(self, session_id: str, state: str, answer: str) -> None:
+    def _settle(self, session_id: str, state: str, answer: str, run: str) -> None:
         with self.transaction():
             if self._change(
-                "UPDATE ends SET state = ?, answer = ? WHERE session_id = ? AND state = 'ready'",
+                "UPDATE ends SET state = ?, answer = ?, run = ? WHERE session_id = ? AND state = 'ready'",
                 state,
                 answer,
+                run,
                 session_id,
             ):
                 self._count(state)
@@ -253,10 +255,15 @@ class Outbox(Database):
             session_id,
         )
 
-    def untold(self) -> list[Receipt]:
-        """Receipts that on_delivered has not been called for, oldest first."""
-        rows = self._read(f"SELECT {END_COLUMNS}, answer FROM ends WHERE state = 'delivered' AND told = 0 ORDER BY seq")
-        read = [(self._end(row), response_of(row[-1])) for row in rows]
+    def untold(self, run: str = "", alive: Collection[str] = ()) -> list[Receipt]:
+        """Receipts that on_delivered has not been called for, oldest first: from now on `run` is to do it. Not those
+        that another run in `alive` is to tell of."""
+        query = f"SELECT {END_COLUMNS}, answer, run, seq FROM ends WHERE state = 'delivered' AND told = 0 ORDER BY seq"
+        with self.transaction():
+            rows = [row for row in self._read(query) if row[-2] not in alive]
+            for *_, seq in rows:
+                self._change("UPDATE ends SET run = ? WHERE seq = ?", run, seq)
+        read = [(self._end(row), response_of(row[-3])) for row in rows]
         return [Receipt(end, response) for end, response in read if response and is_sound(end)]
 
     def told(self, session_ids: list[str]) -> None:

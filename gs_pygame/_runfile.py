@@ -107,6 +107,11 @@ def run_path(folder: Path, run: str) -> Path:
     return folder / f"{run}{_SUFFIX}"
 
 
+def run_names(folder: Path) -> set[str]:
+    """The runs that have a file: after a look for dead ones, those that live."""
+    return {path.stem for path in folder.glob(f"*{_SUFFIX}")}
+
+
 def any_alive(folder: Path) -> bool:
     """Whether another process plays: some run file is locked, and not by us."""
     for path in folder.glob(f"*{_SUFFIX}"):

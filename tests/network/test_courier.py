@@ -395,7 +395,7 @@ def test_an_outbox_in_trouble_is_asked_again(scene: Scene, log: Log, monkeypatch
 def test_an_answer_that_could_not_be_written_is_asked_for_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server has it, but the disk has no receipt: the same requestId goes out again, and it is told once."""
 
-    def busy(session_id: str, response: EndSessionResponse) -> None:
+    def busy(session_id: str, response: EndSessionResponse, run: str) -> None:
         monkeypatch.undo()
         raise OutboxBusyError("database is locked")
 

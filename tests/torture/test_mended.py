@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from gs_pygame import SessionPlugin
 from gs_pygame._clock import Instant
 from gs_pygame._errors import OutboxBusyError, OutboxError
 from gs_pygame._journal import Entry, Journal
 from gs_pygame._lifecycle import SUSPEND_AFTER, Lifecycle, Save, Start
 from gs_pygame._messages import End
 from gs_pygame._outbox import Outbox
+from gs_pygame._runfile import _decode
 from gs_pygame._settings import Settings
 from gs_pygame.destinations import Outcome
 from gs_pygame.testing import FakeDestination, Player
@@ -98,9 +100,6 @@ def test_no_connection_for_the_helpers_is_no_exception_for_the_game(
 def test_a_locked_outbox_costs_no_play_time(tmp_path: Path) -> None:
     """Another program holds the outbox's lock for longer than a suspend is told by. The player plays on, and so does
     the heartbeat: helpers that wait for a disk are no sleeping computer."""
-    from gs_pygame import SessionPlugin
-    from gs_pygame._runfile import _decode
-
     folder = tmp_path / "data"
     there = True
     plugin = SessionPlugin(
@@ -132,3 +131,38 @@ def test_a_locked_outbox_costs_no_play_time(tmp_path: Path) -> None:
     assert plugin.status().delivered == 1
     plugin.close()
     assert threading.active_count() < 20
+
+
+def test_of_two_copies_one_tells_the_game_of_a_delivery(tmp_path: Path) -> None:
+    """A copy has delivered and has yet to tell its game when another starts: the other does not tell it as well. If
+    nobody alive is to tell it, the next start does, once, however many start."""
+    told: list[tuple[str, int | None]] = []
+
+    def copy_of(name: str) -> tuple[Player, SessionPlugin]:
+        player = Player(frame=lambda: None)
+        chosen = Settings(
+            data_dir=tmp_path / "data",
+            hook=False,
+            on_delivered=lambda session, response: told.append((name, session.number)),
+        )
+        return player, player.plugin(chosen)
+
+    first, delivering = copy_of("first")
+    first.clock.advance(1)
+    delivering.end_session()
+    first.clock.advance(0.1)
+    assert [end.number for end in first.ends] == [1]
+    second, other = copy_of("second")
+    second.clock.advance(1)
+    other.flush(0)
+    assert told == []
+    delivering.close()  # before it has told anybody
+    third, later = copy_of("third")
+    fourth, latest = copy_of("fourth")
+    third.clock.advance(0)
+    fourth.clock.advance(0)
+    later.flush(0)
+    latest.flush(0)
+    assert told == [("third", 1)]
+    for plugin in (other, later, latest):
+        plugin.close()
