@@ -48,7 +48,7 @@ class Verdict:
     repeats: int = 0
     unseen: int = 0  # sessions whose game was killed before it could note them
     unrecorded: list[float] = field(default_factory=list)  # seconds of play whose start never reached the disk
-    errors: list[float] = field(default_factory=list)  # seconds between the game's length and the plugin's
+    errors: list[tuple[float, str]] = field(default_factory=list)  # seconds between the game's length and the plugin's
     reasons: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
@@ -63,17 +63,21 @@ class Verdict:
 
     def check_lengths(self) -> None:
         """Once all is added: how many lengths are off by more than the tolerance."""
-        beyond = [error for error in self.errors if error > TOLERANCE]
-        if len(beyond) > RARE * len(self.errors):
-            self.wrong.append(f"{len(beyond)} of {len(self.errors)} lengths are off by over {TOLERANCE} s: {beyond}")
+        if len(self.beyond) > RARE * len(self.errors):
+            self.wrong.append(f"too many lengths are off by over {TOLERANCE} s: {self.beyond}")
+
+    @property
+    def beyond(self) -> list[tuple[float, str]]:
+        return [error for error in self.errors if error[0] > TOLERANCE]
 
     def __str__(self) -> str:
-        ordered = sorted(self.errors) or [0.0]
+        ordered = sorted(error for error, _ in self.errors) or [0.0]
         shares = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
         lengths = ", ".join(f"{name} {ordered[int(share * (len(ordered) - 1))]:.3f}" for name, share in shares.items())
         return (
             f"{self.sessions} sessions, {self.repeats} repeats, {self.unseen} unseen by their game, "
             f"{len(self.unrecorded)} never on disk; length off by (s) {lengths}; {dict(self.reasons)}"
+            f"{self.beyond or ''}"
         )
 
 
@@ -157,7 +161,11 @@ def _compare_with_truth(verdict: Verdict, where: str, runs: list[Run], by_number
             seen.add(session["number"])
             if mine.number not in (0, session["number"]):
                 verdict.wrong.append(f"{where}: session {mine.number} came as {session['number']}")
-            verdict.errors.append(abs(session["activeMs"] / 1000 - mine.active))
+            error = abs(session["activeMs"] / 1000 - mine.active)
+            words = (
+                f"{run.truth.parent.name}/{run.truth.name} {session['reason']} {mine}, sent {session['activeMs']} ms"
+            )
+            verdict.errors.append((error, words))
             if session["reason"] == "abnormal" and (not run.killed or end.at < run.died):
                 verdict.wrong.append(f"{where}: session {mine.number} was taken for dead while its game lived")
     return seen

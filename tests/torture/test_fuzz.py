@@ -31,6 +31,8 @@ from gs_pygame.testing import FakeClock, FakeDestination, Player
 
 from .counts import FUZZ, SEED
 
+pytestmark = pytest.mark.timeout(120 + FUZZ // 10)
+
 ID = "00000000-0000-4000-8000-000000000001"
 
 

@@ -16,7 +16,7 @@ from gs_pygame._outbox import Outbox
 
 from .counts import COPIES, COPIES_SECONDS, DELIVERER_KILLS, KILLS, LANES, SEED
 from .game import Order
-from .oracle import Run, Verdict, complaints, judge, settle
+from .oracle import Run, Verdict, complaints, judge, last_number, settle
 from .recorder import Recorded, Recorder
 from .zygote import Zygote
 
@@ -75,16 +75,17 @@ def test_kills(tmp_path: Path, zygote: Zygote, report: Report) -> None:
     chance = random.Random(f"{SEED}/kills")
     with Recorder(f"{SEED}/server", faults=0.1, slow=0.004) as recorder:
         lanes = [Installation(tmp_path / f"lane-{n}", recorder.url) for n in range(LANES)]
+        places = lanes + lanes[: LANES // 2]  # on these, two play at a time
         playing: dict[int, Installation] = {}
         killed = 0
-        for n in range(KILLS + LANES):
-            if n >= LANES:
+        for n in range(KILLS + len(places)):
+            if n >= len(places):
                 said = zygote.gone()
                 killed += said["killed"]
                 lane = playing.pop(said["n"])
                 lane.gone(said["n"], said)
             else:
-                lane = lanes[n]
+                lane = places[n]
             if n >= KILLS:
                 continue
             leaves, life = "never", lifetime(chance)
@@ -111,30 +112,34 @@ def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> No
         installation = Installation(tmp_path / "one", recorder.url)
         outbox = Outbox(installation.folder / "outbox.sqlite3")
         wanted: list[str] = []
-        killed = alive = 0
+        killed = alive = games = 0
         for n in range(DELIVERER_KILLS + 3):
-            while len(wanted) - len(recorder.ends) < 30:
+            while outbox.counts().ready < 30:
                 wanted += backlog(outbox, 30)
             if n >= 3:
                 said = zygote.gone()
                 killed += said["killed"]
                 alive -= 1
             if n < DELIVERER_KILLS:
-                zygote.start(n, installation.order(n, what="deliver"), 0.03 + 0.3 * chance.random() ** 2)
+                what = chance.choice(["deliver", "deliver", "play"])
+                games += what == "play"
+                zygote.start(n, installation.order(n, what=what), 0.03 + 0.3 * chance.random() ** 2)
                 alive += 1
         assert alive == 0
         stuck = settle(installation.folder, recorder.url)
         counts = outbox.counts()
         outbox.close()
-        arrived = [end.session["id"] for end in sorted(recorder.ends.values(), key=lambda end: end.at)]
+        in_order = [end.session["id"] for end in sorted(recorder.ends.values(), key=lambda end: end.at)]
+        known = set(wanted)
+        arrived = [session_id for session_id in in_order if session_id in known]
         repeats = sum(end.repeats for end in recorder.ends.values())
         report(
-            f"{killed} deliverers killed of {DELIVERER_KILLS}; {len(wanted)} ends, {len(set(wanted) - set(arrived))} "
-            f"lost, {len(arrived) - len(set(arrived))} doubled in effect, {repeats} repeated for want of a receipt"
+            f"{killed} deliverers killed of {DELIVERER_KILLS}, {games} of them games; {len(wanted)} ends, "
+            f"{len(known - set(arrived))} lost, {len(arrived) - len(set(arrived))} doubled in effect, {repeats} repeated for want of a receipt"
         )
         assert stuck == []
         assert arrived == wanted
-        assert counts.delivered == len(wanted)
+        assert counts.delivered == len(in_order) == last_number(installation.folder)[0]
         assert not any(end.changed for end in recorder.ends.values())
         assert repeats <= killed
         assert complaints(installation.log) == []
