@@ -15,19 +15,19 @@ def _number(name: str, default: int) -> int:
     return int(os.environ.get(f"GS_PYGAME_{name}", default))
 
 
-KILLS = _number("KILLS", 120)
+KILLS = _number("KILLS", 100)
 """Games that are played; all but a few are killed."""
 
 LANES = _number("LANES", 10)
 """Installations that are played on at the same time."""
 
-DELIVERER_KILLS = _number("DELIVERER_KILLS", 60)
+DELIVERER_KILLS = _number("DELIVERER_KILLS", 40)
 """Deliverers that are killed."""
 
 COPIES = _number("COPIES", 4)
 """Copies of one game that share a folder."""
 
-COPIES_SECONDS = _number("COPIES_SECONDS", 10)
+COPIES_SECONDS = _number("COPIES_SECONDS", 6)
 """For how long."""
 
 FUZZ = _number("FUZZ", 150)

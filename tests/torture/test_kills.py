@@ -135,7 +135,8 @@ def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> No
         repeats = sum(end.repeats for end in recorder.ends.values())
         report(
             f"{killed} deliverers killed of {DELIVERER_KILLS}, {games} of them games; {len(wanted)} ends, "
-            f"{len(known - set(arrived))} lost, {len(arrived) - len(set(arrived))} doubled in effect, {repeats} repeated for want of a receipt"
+            f"{len(known - set(arrived))} lost, {len(arrived) - len(set(arrived))} doubled in effect, "
+            f"{repeats} repeated for want of a receipt"
         )
         assert stuck == []
         assert arrived == wanted
