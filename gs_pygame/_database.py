@@ -69,10 +69,15 @@ class Database:
                 self._db.execute("PRAGMA secure_delete = ON")  # off in many builds; erase() could not make up for it
                 migrate(self._db)
                 self._prepare()
-                self._db.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+                self.wait_at_most(patience)
             except BaseException:
                 self._db.close()
                 raise
+
+    def wait_at_most(self, patience: float) -> None:
+        """Seconds that each later write may wait for another process."""
+        with self._lock, _translated():
+            self._db.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
 
     def _prepare(self) -> None:
         """What a subclass does first, with all the patience of opening."""

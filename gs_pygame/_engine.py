@@ -1,4 +1,4 @@
-"""Runs the lifecycle for real: one lock, the clock, the journal, and the three workers. Knows nothing of pygame.
+"""Runs the lifecycle for real: one lock, the clock, the journal, and the two workers. Knows nothing of pygame.
 
 Methods marked "game" are called on the game's thread (whichever thread calls a hook): none raises, none waits for the
 network, and each does at most one small write.
@@ -6,7 +6,6 @@ network, and each does at most one small write.
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import threading
@@ -22,10 +21,10 @@ from ._clock import Clock, Instant
 from ._courier import Courier
 from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
 from ._journal import Entry, Journal, Login
-from ._keeper import Heart, Keeper
+from ._keeper import Keeper
 from ._lifecycle import Decision, Lifecycle, Progress, Save
 from ._messages import Reason, Session, dump_script_data, to_datetime
-from ._outbox import Outbox, Receipt
+from ._outbox import GAME_PATIENCE, Outbox, Receipt
 from ._salvage import mark_damaged, remove_asides
 from ._storage import ERASE_PATIENCE, open_storage
 from .destinations import Destination
@@ -78,6 +77,8 @@ class Engine:
         self._player_id = player_id
         self._may_send = may_send
         self._erasing = False
+        self._dirty = True
+        self._received = False
         self._searched = False
         self._trouble: str | None = None
         self._lock = threading.RLock()
@@ -91,7 +92,6 @@ class Engine:
         run = run_file.run if run_file else uuid.uuid4().hex
         self._journal = Journal(run, about, self._lost, lambda: self._courier_worker.wake())
         self._keeper = Keeper(self, storage.keepers, clock, folder / "runs" if run_file else None, run_file)
-        heart = Heart(self, clock, run_file)
         self._courier = Courier(
             storage.couriers,
             destination,
@@ -103,11 +103,13 @@ class Engine:
             self._progress.set,
             run=run,
         )
-        self._courier_worker = clock.worker("courier", self._courier.turn, self._courier.close)
-        with self._lock:  # the first beat waits until the session has begun
-            self._heart_worker = clock.worker("heart", heart.turn, lambda: None)
+        self._courier_worker = clock.worker(
+            "courier", lambda: self._flush_and_send(storage.couriers), self._courier.close
+        )
+        with self._lock:  # the keeper's first turn waits until the session has begun
             self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
             self.start()
+            self._outbox.wait_at_most(GAME_PATIENCE)
 
     # Signals: game
 
@@ -161,7 +163,7 @@ class Engine:
     def _write_in_frame(self) -> None:
         try:
             if self._journal.write(self._outbox, wait=False):
-                self._keeper.dirty()
+                self._unflushed()
                 return
         except OutboxBusyError:
             pass
@@ -178,14 +180,11 @@ class Engine:
             log.warning("gs_pygame: script_data cannot be used, the last known one goes along instead: %s", error)
             return self._script_data
 
-    # Called by the heart, the keeper and the courier, in their threads
+    # Called by the keeper and the courier, in their threads
 
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
         with self._lock:
-            decisions = self._lifecycle.pulse(at)
-            if decisions:
-                self._enter(decisions)
-                self._keeper_worker.wake()
+            self._enter(self._lifecycle.pulse(at))
             return self._lifecycle.progress(at), self._lifecycle.deadline()
 
     def write(self, outbox: Outbox) -> bool:
@@ -194,9 +193,35 @@ class Engine:
             if outbox.path:
                 remove_asides(outbox.path)
             return True
+        if not self._journal:
+            return True
         written = self._journal.write(outbox, wait=True)
-        self._keeper.dirty()
+        self._unflushed()
         return written
+
+    def _unflushed(self) -> None:
+        """Something was written that a power cut would take. Any thread."""
+        self._dirty = True
+        self._courier_worker.wake()
+
+    def _flush_and_send(self, outbox: Outbox) -> float | None:
+        """A turn of the courier's thread, which may wait for the disk as well as for the network."""
+        self._flush(outbox)
+        delay = self._courier.turn()
+        if self._received and delay != 0.0:  # receipts can wait for each other: a lost one costs a repeat
+            self._received = False
+            self._dirty = True
+            self._flush(outbox)
+        return delay
+
+    def _flush(self, outbox: Outbox) -> None:
+        if self._dirty:
+            self._dirty = False
+            try:
+                outbox.prune()
+                outbox.sync()
+            except (OSError, OutboxError) as error:
+                self.trouble(error)
 
     def take_told(self) -> list[str]:
         with self._lock:
@@ -208,7 +233,7 @@ class Engine:
             self._receipts[:0] = receipts
             self._settle_alert()
         self._searched = True
-        self._courier_worker.wake()
+        self._unflushed()
 
     def trouble(self, error: Exception) -> None:
         if isinstance(error, OutboxDamagedError) and self._outbox.path:
@@ -222,7 +247,7 @@ class Engine:
         with self._lock:
             self._receipts.append(receipt)
             self._settle_alert()
-        self._keeper.dirty()
+        self._received = True
 
     def _lost(self, session_id: str) -> None:
         with self._lock:
@@ -233,8 +258,7 @@ class Engine:
 
     def session(self) -> Session | None:
         with self._lock:
-            at = self._clock.now()
-            lifecycle = self._lifecycle
+            at, lifecycle = self._clock.now(), self._lifecycle
             progress, started, deadline = lifecycle.progress(at), lifecycle.started, lifecycle.deadline()
             if progress is None or started is None:
                 return None
@@ -325,7 +349,6 @@ class Engine:
     def stop(self) -> None:
         """No more turns. The keeper writes down and flushes what is left; `join` waits for it."""
         self.stop_sending()
-        self._heart_worker.stop(0.0)
         # The keeper closes last and in its own thread: the last connection of a database may flush the disk.
         self._outbox.close()
         self._keeper_worker.stop(0.0)
@@ -340,11 +363,3 @@ class Engine:
         self._erasing = True
         self.stop()
         self._keeper_worker.stop(ERASE_PATIENCE)
-
-
-def about_json(app_version: str | None, sdk: str, platform: str, python: str, pygame: str) -> str:
-    """What a session's end says of the game and the machine it was played on."""
-    return json.dumps(
-        {"appVersion": app_version, "sdk": sdk, "platform": platform, "python": python, "pygame": pygame},
-        separators=(",", ":"),
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ._errors import OutboxError
-from ._outbox import GAME_PATIENCE, Outbox
+from ._outbox import Outbox
 from ._runfile import RunFile
 from ._salvage import open_or_replace, remove_asides
 
@@ -15,6 +15,12 @@ log = logging.getLogger("gs_pygame")
 
 ERASE_PATIENCE = 2.0
 """Seconds that taking back a consent may wait for the disk: nothing may be written after it, nor overtake it."""
+
+START_PATIENCE = 0.25
+"""Seconds that the first session's start may wait for another process. It is not in a frame, and a kill may follow."""
+
+KEEPER_PATIENCE = 0.5
+"""Seconds that the keeper's writes may wait for another process: it tries again, and has a heart to keep beating."""
 
 OUTBOX = "outbox.sqlite3"
 """The file's name in the data folder."""
@@ -35,7 +41,10 @@ def erase_leftovers(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Storage:
-    """The outbox, as each thread has it for itself, and the run file; None with an outbox in memory."""
+    """The outbox, as each thread has it for itself, and the run file; None with an outbox in memory.
+
+    The game's own has START_PATIENCE until the game is in its frames.
+    """
 
     outbox: Outbox
     keepers: Outbox
@@ -50,8 +59,8 @@ def open_storage(folder: Path) -> Storage:
         run_file = RunFile(folder / "runs")
         path = folder / OUTBOX
         try:
-            outbox = open_or_replace(path, folder / "runs", lambda: Outbox(path, GAME_PATIENCE))
-            return Storage(outbox, outbox.another(), outbox.another(), run_file)
+            outbox = open_or_replace(path, folder / "runs", lambda: Outbox(path, START_PATIENCE))
+            return Storage(outbox, outbox.another(KEEPER_PATIENCE), outbox.another(), run_file)
         except BaseException:
             run_file.close()
             raise

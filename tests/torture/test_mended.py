@@ -166,3 +166,24 @@ def test_of_two_copies_one_tells_the_game_of_a_delivery(tmp_path: Path) -> None:
     assert told == [("third", 1)]
     for plugin in (other, later, latest):
         plugin.close()
+
+
+def test_the_first_session_is_on_disk_when_install_returns(tmp_path: Path) -> None:
+    """Another copy writes for longer than a frame may wait, while this one starts: install() is no frame, and waits
+    for it, so that a kill right afterwards finds the session. What comes later is in frames again."""
+    folder = tmp_path / "data"
+    Outbox(folder / "outbox.sqlite3").close()
+    with closing(sqlite3.connect(folder / "outbox.sqlite3", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.1, other.execute, ["ROLLBACK"]).start()
+        player = Player(frame=lambda: None)
+        with player.plugin(Settings(data_dir=folder, hook=False)) as plugin:
+            assert plugin.status().durable
+            assert plugin.session is not None
+            assert plugin.session.number == 1
+            other.execute("BEGIN IMMEDIATE")
+            began = time.monotonic()
+            plugin.end_session()
+            assert time.monotonic() - began < 0.1
+            assert not plugin.status().durable
+            other.execute("ROLLBACK")
