@@ -19,7 +19,7 @@ from gs_pygame._recovery import recover_dead_runs
 from gs_pygame.destinations import GameSparks
 
 from .recorder import Recorded
-from .truth import Seen, read
+from .truth import read
 
 SETTLE = 60.0
 """Seconds that the last delivery may take; only a broken outbox takes them."""
@@ -103,7 +103,11 @@ def settle(folder: Path, url: str) -> list[str]:
     counts = outbox.counts()
     courier.close()
     left = {"waiting": counts.waiting, "ready": counts.ready, "rejected": counts.rejected}
-    return [f"{folder.name}: still {left}, dropped {counts.dropped}"] if any(left.values()) or counts.dropped else []
+    return (
+        [f"{folder.parent.name}: still {left}, dropped {counts.dropped}"]
+        if any(left.values()) or counts.dropped
+        else []
+    )
 
 
 def last_number(folder: Path) -> tuple[int, list[str]]:
@@ -112,9 +116,9 @@ def last_number(folder: Path) -> tuple[int, list[str]]:
         found = db.execute("SELECT value FROM meta WHERE key = 'last_number'").fetchone()
         health = db.execute("PRAGMA integrity_check").fetchone()[0]
         open_ = db.execute("SELECT count(*) FROM sessions").fetchone()[0]
-    wrong = [f"{folder.name}: the outbox is unreadable: {health}"] if health != "ok" else []
-    wrong += [f"{folder.name}: {open_} sessions are still open"] if open_ else []
-    wrong += [f"{folder.name}: {path.name} was set aside" for path in folder.glob("*.damaged*")]
+    wrong = [f"{folder.parent.name}: the outbox is unreadable: {health}"] if health != "ok" else []
+    wrong += [f"{folder.parent.name}: {open_} sessions are still open"] if open_ else []
+    wrong += [f"{folder.parent.name}: {path.name} was set aside" for path in folder.glob("*.damaged*")]
     return found[0] if found else 0, wrong
 
 
@@ -122,7 +126,7 @@ def judge(folder: Path, runs: list[Run], ends: dict[str, Recorded]) -> Verdict:
     """One installation, after `settle`. `ends`: those of this installation."""
     verdict = Verdict(repeats=sum(end.repeats for end in ends.values()))
     verdict.sessions, verdict.wrong = last_number(folder)
-    where = folder.name
+    where = folder.parent.name
     by_number: dict[int, Recorded] = {}
     for request_id, end in ends.items():
         session = end.session
@@ -173,17 +177,13 @@ def _compare_with_truth(verdict: Verdict, where: str, runs: list[Run], by_number
 
 def _check_chain(verdict: Verdict, where: str, runs: list[Run], by_number: dict[int, Recorded]) -> None:
     """A session's previous one: the one before it in its run; of a run's first, the last that was recorded."""
-    numbered: list[list[Seen]] = [[s for s in read(run.truth, run.died) if s.number] for run in runs]
-    firsts = {mine[0].number for mine in numbered if mine}
-    for mine in numbered:
-        for before, after in itertools.pairwise(mine):
-            end = by_number.get(after.number)
-            if end and end.session["previousId"] != before.session_id:
-                verdict.wrong.append(f"{where}: {after.number} should follow {before.number} in its run")
-    for number in firsts:
-        end, before_it = by_number.get(number), by_number.get(number - 1)
-        if end and before_it and end.session["previousId"] != before_it.session["id"]:
-            verdict.wrong.append(f"{where}: {number} should follow {number - 1}")
+    by_id = {end.session["id"]: end.session for end in by_number.values()}
+    for run in runs:
+        mine = [by_id[seen.session_id] for seen in read(run.truth, run.died) if seen.session_id in by_id]
+        before = by_number.get(mine[0]["number"] - 1) if mine else None
+        for previous, session in itertools.pairwise(([before.session] if before else []) + mine):
+            if session["previousId"] != previous["id"]:
+                verdict.wrong.append(f"{where}: {session['number']} should follow {previous['number']}")
 
 
 def complaints(log: Path) -> list[str]:

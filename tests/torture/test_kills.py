@@ -100,7 +100,7 @@ def test_kills(tmp_path: Path, zygote: Zygote, report: Report) -> None:
         for lane in lanes:
             verdict.add(lane.verdict(recorder))
         verdict.check_lengths()
-        report(f"{killed} killed of {KILLS}; {verdict}")
+        report("\n".join([f"{killed} killed of {KILLS}; {verdict}", *verdict.wrong]))
         assert verdict.wrong == []
 
 
@@ -181,7 +181,10 @@ def test_copies(tmp_path: Path, zygote: Zygote, report: Report) -> None:
         outages.join()
         verdict = installation.verdict(recorder)
         verdict.check_lengths()
-        report(f"{COPIES} copies for {COPIES_SECONDS} s, {killed} killed of {n}; {verdict}")
+        report(
+            f"{COPIES} copies for {COPIES_SECONDS} s, {killed} killed of {n}; {verdict}"
+            + "".join(f"\n{wrong}" for wrong in verdict.wrong)
+        )
         assert verdict.wrong == []
 
 
