@@ -86,7 +86,7 @@ def play(order: Order) -> None:
         script_data={"seed": order.seed},
         on_delivered=lambda session, response: None,
     )
-    follow(truth, plugin, player)
+    follow(truth, plugin, player, time.monotonic())
     if not plugin.status().durable:
         logging.error("torture: the outbox is not on disk, or the session not in it")
     if early:
@@ -94,8 +94,9 @@ def play(order: Order) -> None:
     leaves_at = time.monotonic() + order.plays if order.leaves != "never" else float("inf")
     while time.monotonic() < leaves_at:
         time.sleep(FRAME)
+        now = time.monotonic()  # before the calls: what they take is no part of what happened
         frame(chance, pygame, plugin, player)
-        follow(truth, plugin, player)
+        follow(truth, plugin, player, now)
     leave(order.leaves, pygame, plugin, truth)
 
 
@@ -104,9 +105,9 @@ def open_window(pygame: object) -> None:
     pygame.display.set_mode((8, 8))  # type: ignore[attr-defined]
 
 
-def follow(truth: object, plugin: object, player: Player) -> None:
+def follow(truth: object, plugin: object, player: Player, now: float) -> None:
     session = plugin.session  # type: ignore[attr-defined]
-    truth.follow(session and session.id, session and session.number, player.there)  # type: ignore[attr-defined]
+    truth.follow(session and session.id, session and session.number, player.there, now)  # type: ignore[attr-defined]
 
 
 def frame(chance: random.Random, pygame: object, plugin: object, player: Player) -> None:
@@ -127,7 +128,7 @@ def frame(chance: random.Random, pygame: object, plugin: object, player: Player)
 
 
 def leave(how: str, pygame: object, plugin: object, truth: object) -> None:
-    truth.follow(None, None, False)  # type: ignore[attr-defined]
+    truth.follow(None, None, False, time.monotonic())  # type: ignore[attr-defined]
     if how == "close":
         plugin.close()  # type: ignore[attr-defined]
     elif how == "os._exit":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import struct
-import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,9 +40,8 @@ class Truth:
         self._before = 0.0
         self._since = 0.0
 
-    def follow(self, session_id: str | None, number: int | None, playing: bool) -> None:
-        """This is the session now, and whether the player plays it."""
-        now = time.monotonic()
+    def follow(self, session_id: str | None, number: int | None, playing: bool, now: float) -> None:
+        """This is the session since `now`, and whether the player plays it."""
         if session_id is None:
             self._stop(now)
         elif session_id != str(self._id):
