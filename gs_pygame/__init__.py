@@ -8,7 +8,6 @@ Importing it loads neither pygame nor requests. Everything public is here, and i
 `gs_pygame.testing`.
 """
 
-from ._engine import Status
 from ._errors import (
     AlreadyInstalledError,
     ConfigurationError,
@@ -18,7 +17,7 @@ from ._errors import (
 )
 from ._frozen import freeze_support
 from ._install import EndSessionRequest, install
-from ._messages import End, EndSessionResponse, Session
+from ._messages import End, EndSessionResponse, Session, Status
 from ._plugin import SessionPlugin
 from ._settings import Settings
 

@@ -11,8 +11,6 @@ import random
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
 from ._journal import Entry, Journal, Login
 from ._keeper import Keeper
 from ._lifecycle import Decision, Lifecycle, Progress, Save
-from ._messages import Reason, Session, dump_script_data, to_datetime
+from ._messages import Reason, Session, Status, dump_script_data, to_datetime
 from ._outbox import GAME_PATIENCE, Outbox, Receipt
 from ._salvage import mark_damaged, remove_asides
 from ._storage import ERASE_PATIENCE, open_storage
@@ -36,21 +34,6 @@ EXIT_PATIENCE = 0.03
 
 FLUSH_STEP = 0.25
 """Seconds between two looks of flush() while another copy of the game delivers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The state of the queue. `online` is None until something was tried; `oldest`: when the oldest end happened."""
-
-    waiting: int = 0
-    ready: int = 0
-    rejected: int = 0
-    delivered: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    online: bool | None = None
-    durable: bool = False
-    last_error: str | None = None
-    oldest: datetime | None = None
 
 
 class Engine:

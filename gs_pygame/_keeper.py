@@ -1,8 +1,7 @@
-"""The helper loops of a running game. Neither touches the network.
+"""The helper loop of a running game: heartbeat, the end of a grace, what the game could not write, what dead runs left.
 
-The heart beats: it tells the lifecycle that time passes, and writes down how far the session has got. The keeper does
-what may take the disk its time: what the game's thread could not write, flushing, what dead runs left. They are two,
-since a heart that waits for a disk would look like a computer that slept, and cost the player that time.
+It waits for no network, and for no disk: a keeper that waits would look like a computer that slept, and cost the player
+that time. Flushing the disk, which can take half a second, is left to the courier's thread, which may wait.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ SCAN = 60.0
 
 
 class Kept(Protocol):
-    """What the heart and the keeper keep going."""
+    """What the keeper keeps going."""
 
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
         """Time has passed. How far the session has got, and the elapsed clock's reading when the grace is over."""
@@ -41,30 +40,6 @@ class Kept(Protocol):
         """The disk could not be used."""
 
 
-class Heart:
-    """`run_file` is None with an outbox in memory."""
-
-    def __init__(self, kept: Kept, clock: Clock, run_file: RunFile | None) -> None:
-        self._kept = kept
-        self._clock = clock
-        self._run_file = run_file
-        self._beaten: Progress | None = None
-
-    def turn(self) -> float:
-        """One beat. Seconds until the next: of the heart, or the moment when a grace is over."""
-        at = self._clock.now()
-        progress, deadline = self._kept.pulse(at)
-        if self._run_file is not None and progress is not None and progress != self._beaten:
-            try:
-                self._run_file.beat(progress)
-                self._beaten = progress
-            except OSError as error:
-                self._kept.trouble(error)
-        next_beat = at.elapsed + HEARTBEAT
-        due = next_beat if deadline is None else min(next_beat, deadline)
-        return max(0.0, due - self._clock.now().elapsed)
-
-
 class Keeper:
     """`runs`: the folder of run files; None with an outbox in memory, as is `run_file`."""
 
@@ -75,25 +50,25 @@ class Keeper:
         self._runs = runs
         self._run_file = run_file
         self._next_scan: float | None = None  # on the elapsed clock; None: at once
+        self._beaten: Progress | None = None
         self._told: list[str] = []  # what the game was told, until it is written down
-        self._dirty = True
-
-    def dirty(self) -> None:
-        """Something was written that has not been flushed. Any thread."""
-        self._dirty = True
 
     def turn(self) -> float:
-        """Everything that is due. Seconds until the next turn."""
+        """Everything that is due. Seconds until the next beat, or the moment when a grace is over."""
+        at = self._clock.now()
+        progress, deadline = self._kept.pulse(at)
+        self._guarded(lambda: self._beat(progress))
         self._guarded(self._write)
-        if self._next_scan is None or self._clock.now().elapsed >= self._next_scan:
+        if self._next_scan is None or at.elapsed >= self._next_scan:
             self._guarded(self._scan)
-        self._guarded(self._flush)
-        return HEARTBEAT
+        next_beat = at.elapsed + HEARTBEAT
+        due = next_beat if deadline is None else min(next_beat, deadline)
+        return max(0.0, due - self._clock.now().elapsed)
 
     def close(self) -> None:
         """Write and flush what is left, and leave nothing to recover; if that fails, leave it to the next start."""
         written = self._guarded(self._write)
-        self._guarded(self._flush)
+        self._guarded(self._outbox.sync)
         if self._run_file is not None and written:
             self._run_file.close()
         self._outbox.close()
@@ -106,18 +81,17 @@ class Keeper:
             self._kept.trouble(error)
             return False
 
+    def _beat(self, progress: Progress | None) -> None:
+        if self._run_file is not None and progress is not None and progress != self._beaten:
+            self._run_file.beat(progress)
+            self._beaten = progress
+
     def _write(self) -> bool:
         self._told += self._kept.take_told()
         if self._told:
             self._outbox.told(self._told)
             self._told = []
         return self._kept.write(self._outbox)
-
-    def _flush(self) -> None:
-        if self._dirty:
-            self._dirty = False
-            self._outbox.prune()
-            self._outbox.sync()
 
     def _scan(self) -> None:
         first = self._next_scan is None
@@ -126,7 +100,6 @@ class Keeper:
         try:
             if self._runs is not None:
                 recover_dead_runs(self._outbox, self._runs)
-                self._dirty = True
             if first and self._runs is not None and self._run_file is not None:
                 receipts = self._outbox.untold(self._run_file.run, run_names(self._runs))
         finally:

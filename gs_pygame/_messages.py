@@ -70,6 +70,21 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Status:
+    """The state of the queue. `online` is None until something was tried; `oldest`: when the oldest end happened."""
+
+    waiting: int = 0
+    ready: int = 0
+    rejected: int = 0
+    delivered: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    online: bool | None = None
+    durable: bool = False
+    last_error: str | None = None
+    oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """An ended session as it lies in the outbox: all a destination needs, and nothing that can change later."""
 
@@ -138,3 +153,11 @@ class EndSessionResponse:
     def from_json(cls, text: str) -> EndSessionResponse:
         value = json.loads(text)
         return cls(value["sessionDuration"], value["scriptData"])
+
+
+def about_json(app_version: str | None, sdk: str, platform: str, python: str, pygame: str) -> str:
+    """What a session's end says of the game and the machine it was played on."""
+    return json.dumps(
+        {"appVersion": app_version, "sdk": sdk, "platform": platform, "python": python, "pygame": pygame},
+        separators=(",", ":"),
+    )

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from . import _consent
 from ._afterwards import Afterwards, Order
 from ._clock import Clock, SystemClock
-from ._engine import Engine, Status, about_json
+from ._engine import Engine
 from ._errors import PygameNotFoundError
 from ._exit import ExitWatch, reason_of
-from ._messages import EndSessionResponse, Reason, Session
+from ._messages import EndSessionResponse, Reason, Session, Status, about_json
 from ._settings import Consent, Settings, is_text
 from ._storage import OUTBOX, erase_leftovers
 from .destinations import Destination

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import ssl
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 from fault_server import FaultServer
-from network_kit import Log
+from network_kit import Log, context
 
 
 @pytest.fixture(autouse=True)
@@ -50,13 +49,6 @@ def bundle(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> s
     path = tmp_path_factory.mktemp("authority") / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
     return str(path)
-
-
-def context(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """A server's TLS with `certificate`."""
-    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    certificate.configure_cert(made)
-    return made
 
 
 @pytest.fixture

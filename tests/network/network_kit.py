@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import time
 import uuid
 from collections.abc import Callable
 from urllib.parse import quote
 
+import trustme
 from fault_server import DEADLINE
 
 from gs_pygame import End
@@ -77,3 +79,10 @@ class Log(logging.Handler):
             for record in self.records
             if record.name == "gs_pygame" and level in (logging.NOTSET, record.levelno)
         ]
+
+
+def context(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """A server's TLS with `certificate`."""
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate.configure_cert(made)
+    return made

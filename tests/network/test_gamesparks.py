@@ -16,7 +16,6 @@ from typing import Literal
 import pytest
 import requests
 import trustme
-from conftest import context
 from fault_server import (
     DEADLINE,
     FaultServer,
@@ -41,7 +40,7 @@ from fault_server import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from network_kit import PATH, QUOTED, SECRET, Log, end
+from network_kit import PATH, QUOTED, SECRET, Log, context, end
 
 from gs_pygame import EndSessionResponse
 from gs_pygame.destinations import Delivered, GameSparks, Outcome, Pause, Rejected, Retry, _http
