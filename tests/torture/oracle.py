@@ -76,7 +76,8 @@ class Verdict:
         lengths = ", ".join(f"{name} {ordered[int(share * (len(ordered) - 1))]:.3f}" for name, share in shares.items())
         return (
             f"{self.sessions} sessions, {self.repeats} repeats, {self.unseen} unseen by their game, "
-            f"{len(self.unrecorded)} never on disk; length off by (s) {lengths}; {dict(self.reasons)}"
+            f"{len(self.unrecorded)} never on disk (at most {max(self.unrecorded, default=0.0):.3f} s of play); "
+            f"length off by (s) {lengths}; {dict(self.reasons)}"
             f"{self.beyond or ''}"
         )
 
