@@ -60,8 +60,8 @@ class Engine:
         self._player_id = player_id
         self._may_send = may_send
         self._erasing = False
-        self._dirty = True
-        self._received = False
+        self._dirty = True  # something was written that a power cut would take
+        self._flush_due = False
         self._searched = False
         self._trouble: str | None = None
         self._lock = threading.RLock()
@@ -146,7 +146,7 @@ class Engine:
     def _write_in_frame(self) -> None:
         try:
             if self._journal.write(self._outbox, wait=False):
-                self._unflushed()
+                self._dirty = True
                 return
         except OutboxBusyError:
             pass
@@ -168,6 +168,10 @@ class Engine:
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
         with self._lock:
             self._enter(self._lifecycle.pulse(at))
+            if self._dirty:  # flushed once a beat, not with every write: a flush slows the next write in a frame
+                self._dirty = False
+                self._flush_due = True
+                self._courier_worker.wake()
             return self._lifecycle.progress(at), self._lifecycle.deadline()
 
     def write(self, outbox: Outbox) -> bool:
@@ -179,32 +183,19 @@ class Engine:
         if not self._journal:
             return True
         written = self._journal.write(outbox, wait=True)
-        self._unflushed()
-        return written
-
-    def _unflushed(self) -> None:
-        """Something was written that a power cut would take. Any thread."""
         self._dirty = True
-        self._courier_worker.wake()
+        return written
 
     def _flush_and_send(self, outbox: Outbox) -> float | None:
         """A turn of the courier's thread, which may wait for the disk as well as for the network."""
-        self._flush(outbox)
-        delay = self._courier.turn()
-        if self._received and delay != 0.0:  # receipts can wait for each other: a lost one costs a repeat
-            self._received = False
-            self._dirty = True
-            self._flush(outbox)
-        return delay
-
-    def _flush(self, outbox: Outbox) -> None:
-        if self._dirty:
-            self._dirty = False
+        if self._flush_due:
+            self._flush_due = False
             try:
                 outbox.prune()
                 outbox.sync()
             except (OSError, OutboxError) as error:
                 self.trouble(error)
+        return self._courier.turn()
 
     def take_told(self) -> list[str]:
         with self._lock:
@@ -216,7 +207,8 @@ class Engine:
             self._receipts[:0] = receipts
             self._settle_alert()
         self._searched = True
-        self._unflushed()
+        self._dirty = True
+        self._courier_worker.wake()
 
     def trouble(self, error: Exception) -> None:
         if isinstance(error, OutboxDamagedError) and self._outbox.path:
@@ -230,7 +222,7 @@ class Engine:
         with self._lock:
             self._receipts.append(receipt)
             self._settle_alert()
-        self._received = True
+        self._dirty = True
 
     def _lost(self, session_id: str) -> None:
         with self._lock:
