@@ -256,6 +256,8 @@ class Engine:
             self.trouble(error)
             return Status(online=line.online, last_error=self._trouble)
         return Status(
+            started=counts.started,
+            ended=counts.ended,
             waiting=counts.waiting,
             ready=counts.ready,
             rejected=counts.rejected,

@@ -71,8 +71,16 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of the queue. `online` is None until something was tried; `oldest`: when the oldest end happened."""
+    """The state of the queue, and what became of this installation's sessions: started = ended + open ones, ended =
+    waiting + ready + rejected + delivered + dropped.
 
+    `dropped` is by cause: `full` (over the outbox's bounds), `damage` (could not be read any more), `consent` (erased
+    by a denial; they belong to the installation before it). `online` is None until something was tried; `oldest`:
+    when the oldest end happened.
+    """
+
+    started: int = 0
+    ended: int = 0
     waiting: int = 0
     ready: int = 0
     rejected: int = 0
@@ -99,6 +107,7 @@ class End:
     reason: str
     script_data: str  # JSON
     about: str  # JSON: appVersion, sdk, platform, python, pygame of the run that played it
+    counters: str | None = None  # JSON: started, ended, delivered, rejected, dropped when the player left
 
     @property
     def request_id(self) -> str:
@@ -122,6 +131,7 @@ class End:
             "activeMs": round(self.active * 1000),
             "wallMs": round(self.wall * 1000),
             "reason": self.reason,
+            **({"counters": json.loads(self.counters)} if self.counters else {}),
             **json.loads(self.about),
         }
 

@@ -6,6 +6,7 @@ Every method is one transaction unless it is called inside `transaction()`.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ MAX_NUMBER = 2**53
 """Sessions that can be numbered; beyond it JSON's readers disagree about integers."""
 
 _SIZE = f"min(max(CAST(bytes AS INTEGER), 0), {256 * 1024})"  # no end is larger, whatever its row says
+
+
+def _dropped(totals: dict[str, int]) -> dict[str, int]:
+    return {key.partition(":")[2]: count for key, count in totals.items() if key.startswith("dropped:")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,12 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What lies in the outbox, and what has left it since the installation. `oldest` is Unix time in seconds."""
+    """What lies in the outbox, and what has become of this installation's sessions, as Status has it. `oldest` is
+    Unix time in seconds.
+    """
 
+    started: int
+    ended: int
     waiting: int
     ready: int
     rejected: int
@@ -147,9 +156,9 @@ class Outbox(Database):
         self._change(
             """
             INSERT INTO ends (session_id, run, state, bytes, number, previous_id, player_id, started_at, active, wall,
-                              reason, script_data, about)
+                              reason, script_data, about, counters)
             SELECT session_id, run, 'waiting', length(script_data) + length(about) + 256, number, previous_id,
-                   player_id, started_at, ?, ?, ?, script_data, about
+                   player_id, started_at, ?, ?, ?, script_data, about, ?
             FROM sessions WHERE session_id = ?
             ON CONFLICT (session_id) DO UPDATE
             SET reason = excluded.reason, script_data = excluded.script_data, bytes = excluded.bytes
@@ -158,8 +167,31 @@ class Outbox(Database):
             active,
             wall,
             reason,
+            self._counters(session_id),
             session_id,
         )
+
+    def _counters(self, ending: str) -> str:
+        """What goes along with the end of the session `ending`, as JSON: by it a server tells what a gap is."""
+        totals = self._totals()
+        started = totals.get("last_number", 0)
+        counters = {
+            "started": started,
+            "ended": started - self._open_sessions(ending),
+            "delivered": totals.get("delivered", 0),
+            "rejected": totals.get("rejected", 0),
+            "dropped": {cause: count for cause, count in _dropped(totals).items() if cause != "consent"},
+        }
+        return json.dumps(counters, separators=(",", ":"))
+
+    def _totals(self) -> dict[str, int]:
+        return dict(self._read("SELECT key, value FROM meta WHERE typeof(value) = 'integer'"))
+
+    def _open_sessions(self, but: str = "") -> int:
+        """How many have no end, not even a waiting one."""
+        ended = "SELECT 1 FROM ends WHERE ends.session_id = sessions.session_id"
+        query = f"SELECT count(*) FROM sessions WHERE session_id != ? AND NOT EXISTS ({ended})"
+        return int(self._read(query, but)[0][0])
 
     def withdraw(self, session_id: str) -> bool:
         """Take a waiting end away again. False if it has gone already."""
@@ -294,21 +326,33 @@ class Outbox(Database):
     def counts(self) -> Counts:
         """What lies here. Reads an index: about 0.1 ms for each thousand ends."""
         states = dict(self._read("SELECT state, count(*) FROM ends GROUP BY state"))
-        totals = dict(
-            self._read(
-                "SELECT key, value FROM meta "
-                "WHERE (key = 'delivered' OR key LIKE 'dropped:%') AND typeof(value) = 'integer'"
-            )
-        )
+        totals = self._totals()
+        started = totals.get("last_number", 0)
         oldest = self._read("SELECT min(started_at + wall) FROM ends WHERE state IN ('waiting', 'ready')")[0][0]
         return Counts(
+            started=started,
+            ended=started - self._open_sessions(),
             waiting=states.get("waiting", 0),
             ready=states.get("ready", 0),
             rejected=states.get("rejected", 0),
-            delivered=totals.pop("delivered", 0),
-            dropped={key.partition(":")[2]: value for key, value in totals.items()},
+            delivered=totals.get("delivered", 0),
+            dropped=_dropped(totals),
             oldest=oldest,
         )
+
+    def account_for_damage(self) -> None:
+        """Rows of a damaged outbox were adopted: number on from the last one; count what is missing as dropped."""
+        with self.transaction():
+            numbers = self._read("SELECT max(number) FROM (SELECT number FROM sessions UNION SELECT number FROM ends)")
+            last = max(numbers[0][0] or 0, self._totals().get("last_number", 0))
+            self._change("INSERT OR REPLACE INTO meta VALUES ('last_number', ?)", last)
+            counts = self.counts()
+            self._change("INSERT OR REPLACE INTO meta VALUES ('rejected', ?)", counts.rejected)
+            kept = counts.waiting + counts.ready + counts.rejected + counts.delivered
+            dropped = sum(count for cause, count in counts.dropped.items() if cause != "consent")
+            lost = counts.ended - kept - dropped
+            if lost > 0:
+                self._count("dropped:damage", lost)
 
     def prune(self, max_ends: int = MAX_ENDS, max_bytes: int = MAX_BYTES) -> None:
         """Keep within the bounds: old receipts go first, then rejected ends, ready ends last. Drops are counted."""
@@ -331,6 +375,8 @@ class Outbox(Database):
                 )
                 if state != "delivered":
                     self._count("dropped:full", dropped)
+                if state == "rejected":
+                    self._count("rejected", -dropped)
 
     def erase(self) -> None:
         """Remove everything the player did, beyond recovery, and count what was never sent. The keeper's thread."""

@@ -7,7 +7,9 @@ from typing import Any, NoReturn
 
 from ._messages import End, EndSessionResponse
 
-END_COLUMNS = "session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about"
+END_COLUMNS = (
+    "session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about, counters"
+)
 """Of the table of ends: what an end is made of."""
 
 _LONGEST = 1e14
@@ -18,7 +20,9 @@ _SENSELESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, Re
 
 def end_of(row: tuple[Any, ...], installation_id: str, numbered: bool) -> End:
     """The end that `row` (END_COLUMNS, and what may follow them) says it is, right or wrong."""
-    session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about = row[:10]
+    session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about, counters = row[
+        :11
+    ]
     return End(
         session_id=session_id,
         number=number if numbered else None,
@@ -31,6 +35,7 @@ def end_of(row: tuple[Any, ...], installation_id: str, numbered: bool) -> End:
         reason=reason,
         script_data=script_data,
         about=about,
+        counters=counters if numbered else None,
     )
 
 
@@ -48,6 +53,7 @@ def is_sound(end: End) -> bool:
             and 0 <= end.wall < _LONGEST
             and isinstance(_loads(end.script_data), dict)
             and isinstance(_loads(end.about), dict)
+            and (end.counters is None or isinstance(_loads(end.counters), dict))
         )
     except _SENSELESS:
         return False

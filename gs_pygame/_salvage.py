@@ -79,6 +79,7 @@ def _carry_over(aside: Path, outbox: Outbox) -> int:
             for row in _readable(old, table):
                 with suppress(OutboxError):
                     saved += outbox.adopt(table, row) and table != "meta"
+    outbox.account_for_damage()
     return saved
 
 

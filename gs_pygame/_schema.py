@@ -30,6 +30,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX ends_queue ON ends (state, seq, bytes)",
     ),
+    ("ALTER TABLE ends ADD COLUMN counters TEXT",),
 )
 """Each step takes a file from the version of its index to the next; `PRAGMA user_version` holds the version."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import stat
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -411,6 +412,108 @@ def test_prune_drops_receipts_first_then_rejected_then_ready(
     outbox.prune(max_ends=room)
     assert [row[0] for row in everything(path)] == left
     assert outbox.counts().dropped == dropped
+
+
+def check_accounts(outbox: Outbox) -> None:
+    """What the docstring of Status says of the numbers in it."""
+    counts = outbox.counts()
+    queued = counts.waiting + counts.ready
+    assert counts.ended == queued + counts.rejected + counts.delivered + sum(counts.dropped.values())
+    assert counts.started == counts.ended + len(open_sessions(outbox))
+
+
+def open_sessions(outbox: Outbox) -> set[str]:
+    with sqlite3.connect(outbox.path or "") as db:
+        rows = db.execute("SELECT session_id FROM sessions EXCEPT SELECT session_id FROM ends").fetchall()
+    db.close()
+    return {row[0] for row in rows}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_session_is_accounted_for(outbox: Outbox, seed: int) -> None:
+    """Whatever happens in whatever order: started, ended, queued, delivered, rejected and dropped add up."""
+    chance = random.Random(seed)
+    begun: list[str] = []
+    for step in range(300):
+        session_id = chance.choice(begun) if begun else ""
+        match chance.randrange(8):
+            case 0 | 1:
+                begun.append(f"s{step}")
+                start(outbox, begun[-1])
+            case 2:
+                save(outbox, session_id)
+            case 3:
+                outbox.withdraw(session_id)
+            case 4 if session_id not in open_sessions(outbox):
+                outbox.release(session_id)
+            case 5:
+                outbox.deliver(session_id, EndSessionResponse(1))
+            case 6:
+                outbox.reject(session_id, "no")
+            case 7:
+                outbox.prune(max_ends=chance.randrange(2, 30))
+        check_accounts(outbox)
+    assert outbox.counts().dropped["full"] > 0
+
+
+def test_the_counters_of_the_moment_go_along_and_stay(outbox: Outbox) -> None:
+    """A server is told what became of the sessions before; the same on every attempt, whatever happened since."""
+    mixed(outbox)  # seven sessions
+    outbox.prune(max_ends=4)
+    start(outbox, "open")
+    ready(outbox, "last")
+    sent = next(queued.end for queued in outbox.ready(10) if queued.end.session_id == "last").measured()["counters"]
+    assert sent == {"started": 9, "ended": 8, "delivered": 2, "rejected": 1, "dropped": {"full": 1}}
+    for queued in outbox.ready(10):
+        if queued.end.session_id != "last":
+            outbox.deliver(queued.end.session_id, EndSessionResponse(1))
+    assert [queued.end.measured()["counters"] for queued in outbox.ready(10)] == [sent]
+
+
+def test_what_a_denial_erased_is_no_account_of_the_next_installation(outbox: Outbox) -> None:
+    """After an erase numbers begin again, and the server is told nothing of the player that there was before."""
+    ready(outbox, "a", "b")
+    outbox.erase()
+    outbox.installation_id = "another"
+    ready(outbox, "c")
+    assert outbox.counts().dropped == {"consent": 2}
+    assert outbox.ready(1)[0].end.measured()["counters"] == {
+        "started": 1,
+        "ended": 1,
+        "delivered": 0,
+        "rejected": 0,
+        "dropped": {},
+    }
+
+
+def test_an_outbox_in_memory_sends_no_numbers_and_no_counters() -> None:
+    """Its numbers would not be the installation's."""
+    outbox = Outbox(None)
+    ready(outbox, "a")
+    measured = outbox.ready(1)[0].end.measured()
+    assert measured["number"] is None
+    assert "counters" not in measured
+
+
+def test_a_file_of_the_version_before_is_brought_up_to_date(path: Path) -> None:
+    """Its ends are sent without counters, the new ones with them."""
+    path.parent.mkdir()
+    with sqlite3.connect(path) as db:
+        for statement in _schema.MIGRATIONS[0]:
+            db.execute(statement)
+        db.execute("PRAGMA user_version = 1")
+        db.execute(
+            "INSERT INTO ends (session_id, run, state, bytes, number, player_id, started_at, active, wall, reason, "
+            "script_data, about) VALUES ('old', 'run', 'ready', 300, 1, 'p', 0.0, 1.0, 2.0, 'quit', '{}', '{}')"
+        )
+        db.execute("INSERT INTO meta VALUES ('last_number', 1)")
+    db.close()
+    with closing(Outbox(path)) as outbox:
+        ready(outbox, "new")
+        assert [("counters" in queued.end.measured(), queued.end.number) for queued in outbox.ready(2)] == [
+            (False, 1),
+            (True, 2),
+        ]
 
 
 def test_prune_keeps_within_bytes_too(outbox: Outbox) -> None:

@@ -70,6 +70,9 @@ def test_what_can_be_read_of_flipped_bytes_is_carried_over(path: Path, seed: int
         assert len(saved) >= 150
         assert outbox.installation_id == installation
         assert [queued.end.number for queued in outbox.ready(1000)] == [names.index(name) + 1 for name in saved]
+        counts = outbox.counts()
+        assert counts.dropped.get("damage", 0) == 201 - len(saved) - len(outbox.unfinished_runs())
+        assert counts.started == 201
 
 
 @pytest.mark.parametrize("keep", [0.25, 0.5, 0.75])
