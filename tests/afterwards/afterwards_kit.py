@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from core_kit import DEADLINE, line_of, started
-from fault_server import FaultServer
 
 from gs_pygame import _frozen
+from gs_pygame.testing import FaultServer
 
 SECRET = "hush-hush"
 

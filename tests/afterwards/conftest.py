@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fault_server import FaultServer
+
+from gs_pygame.testing import FaultServer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

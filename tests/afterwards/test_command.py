@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from afterwards_kit import SECRET, gone, helper, helpers, on_disk, played, playing, reasons, script
 from core_kit import DEADLINE, environment, started, tell
-from fault_server import FaultServer
 
 import gs_pygame
 from gs_pygame import _detached, _frozen
+from gs_pygame.testing import FaultServer
 
 ROOT = Path(gs_pygame.__file__).parents[1]
 

@@ -20,7 +20,9 @@ from afterwards_kit import (
     script,
 )
 from core_kit import DEADLINE, line_of, tell
-from fault_server import FaultServer, answer, silence
+
+from gs_pygame.testing import FaultServer
+from gs_pygame.testing.replies import answer, silence
 
 CALLED_OFF = 5.0
 """Seconds within which a process that is called off has gone: half of what it would wait for the game."""

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 from afterwards_kit import children, eventually, gone, helper, helpers, on_disk, played, playing, script
 from core_kit import DEADLINE, line_of, started, tell
-from fault_server import FaultServer, drip, silence
 
 from gs_pygame import _afterwards, _detached
 from gs_pygame._lock import FileLock
+from gs_pygame.testing import FaultServer
+from gs_pygame.testing.replies import drip, silence
 
 SPARE = 1.0
 """Seconds beside the limit: Python has to start, and to notice that the game has gone."""

@@ -21,7 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from fault_server import FaultServer, Reply, Request, Wire, silence, verified  # noqa: E402
+from gs_pygame.testing import FaultServer, Reply, Request, Wire  # noqa: E402
+from gs_pygame.testing.replies import silence, verified  # noqa: E402
 
 EXITS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
 PLAY = 0.5  # seconds

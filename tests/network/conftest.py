@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import trustme
-from fault_server import FaultServer
 from network_kit import Log, context
+
+from gs_pygame.testing import FaultServer
 
 
 @pytest.fixture(autouse=True)

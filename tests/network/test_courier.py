@@ -14,8 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fault_server import DEADLINE, FaultServer, Request, Wire, verified
-from network_kit import Log, eventually, put
+from network_kit import DEADLINE, Log, eventually, put
 
 from gs_pygame import End, EndSessionResponse
 from gs_pygame._backoff import CAP, Backoff
@@ -24,7 +23,8 @@ from gs_pygame._errors import OutboxBusyError
 from gs_pygame._lock import FileLock
 from gs_pygame._outbox import Outbox, Receipt
 from gs_pygame.destinations import Delivered, Outcome, Pause, Rejected, Retry
-from gs_pygame.testing import FakeClock, FakeDestination
+from gs_pygame.testing import FakeClock, FakeDestination, FaultServer, Request, Wire
+from gs_pygame.testing.replies import verified
 
 OFFLINE = Retry("no connection")
 BROKEN = Retry("HTTP 500", server_error=True)

@@ -16,12 +16,14 @@ from typing import Literal
 import pytest
 import requests
 import trustme
-from fault_server import (
-    DEADLINE,
-    FaultServer,
-    Reply,
-    Request,
-    Wire,
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from network_kit import DEADLINE, PATH, QUOTED, SECRET, Log, context, end
+
+from gs_pygame import EndSessionResponse
+from gs_pygame.destinations import Delivered, GameSparks, Outcome, Pause, Rejected, Retry, _http
+from gs_pygame.testing import FaultServer, Reply, Request, Wire
+from gs_pygame.testing.replies import (
     answer,
     drip,
     endless,
@@ -38,12 +40,6 @@ from fault_server import (
     truncated,
     verified,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from network_kit import PATH, QUOTED, SECRET, Log, context, end
-
-from gs_pygame import EndSessionResponse
-from gs_pygame.destinations import Delivered, GameSparks, Outcome, Pause, Rejected, Retry, _http
 
 LIMIT = _http.ANSWER_LIMIT
 

@@ -10,23 +10,11 @@ from pathlib import Path
 
 import pygame
 import pytest
-from fault_server import (
-    DEADLINE,
-    FaultServer,
-    Reply,
-    Request,
-    Wire,
-    answer,
-    portal,
-    redirect,
-    reset_amid,
-    reset_before,
-    truncated,
-    verified,
-)
-from network_kit import QUOTED, SECRET, Log, eventually
+from network_kit import DEADLINE, QUOTED, SECRET, Log, eventually
 
 from gs_pygame import EndSessionResponse, Session, SessionPlugin, Settings, Status
+from gs_pygame.testing import FaultServer, Reply, Request, Wire
+from gs_pygame.testing.replies import answer, portal, redirect, reset_amid, reset_before, truncated, verified
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from fault_server import FaultServer, Request, Wire, answer, reset_after, reset_before, verified
+from gs_pygame.testing import FaultServer, Request, Wire
+from gs_pygame.testing.replies import answer, reset_after, reset_before, verified
 
 
 @dataclass

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fault_server import FaultServer, answer, verified
 
 from gs_pygame._lifecycle import HEARTBEAT
 from gs_pygame._settings import Settings
 from gs_pygame.destinations import GameSparks
-from gs_pygame.testing import FakeClock, Player
+from gs_pygame.testing import FakeClock, FaultServer, Player
+from gs_pygame.testing.replies import answer, verified
 
 YEARS = 10 * 365.25 * 86400.0
 HOURS = 8 * 3600.0
