@@ -102,7 +102,7 @@ class FaultServer:
             connections = list(self._open)
         for connection in connections:
             with contextlib.suppress(OSError):  # the client may have been quicker
-                connection.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # SSLSocket's own takes TLS from its thread
         for thread in self._threads:
             thread.join(_DEADLINE)
         self._threads.clear()
