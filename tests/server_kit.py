@@ -108,4 +108,11 @@ def end(request_id: str = "d_1", **changes: Any) -> dict[str, Any]:
     }
 
 
+def numbered(number: int | None, session_id: str | None = None, player: str = "ada", **session: Any) -> dict[str, Any]:
+    """The end of session `number`, with these parts of `scriptData.session` besides."""
+    name = session_id or f"s-{number}"
+    measured = {"id": name, "number": number, "installationId": "i-1", **session}
+    return end(f"d_{name}", playerId=player, scriptData={"session": measured})
+
+
 PATH = "/rs/device/topsecret/EndSessionRequest"

@@ -3,9 +3,11 @@
 An extra (`pip install "gs-pygame[server]"`), never imported by a game. Its rooms:
 
     _protocol   bytes of a request to checked values, values to JSON; pure
+    _tables     the columns of what is on disk
+    _gaps       the sessions that never came
     _store      the sessions on disk
     _pages      the page for people
-    _app        HTTP: joins the three above
+    _app        HTTP: joins the rooms above
     _serve      a socket, signals, uvicorn
     _cli        `gs-pygame serve`
 

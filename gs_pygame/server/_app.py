@@ -2,7 +2,14 @@
 
     POST [/{api_key}]/rs/{credential}/{secret}/EndSessionRequest
     GET  /sessions?after=RECEIVED_AT&limit=N
+    GET  /gaps
     GET  /
+
+`/gaps` lists the installations whose sessions 1, 2, 3 ... are not all here, or whose numbers several sessions bear:
+`installationId, playerId, received, last, missing, missingCount, open, queued, rejected, dropped, unaccounted,
+repeated`, as `_gaps.Gap` explains them. It is the 100 worst, worst first: by what is unaccounted for, then by what is
+lost for a known cause; who is merely in the middle of a session comes last. `missing` has the first 50 ranges
+`[first, last]`; `missingCount` counts all.
 
 Secrets are in paths (GameSparks' way), so nothing here logs, echoes or redirects to one.
 """
@@ -20,6 +27,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ._gaps import gap_item
 from ._pages import render_page
 from ._protocol import (
     MAX_BODY,
@@ -38,6 +46,7 @@ from ._store import Store
 _PAGE_ROWS = 50
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
+_GAPS = 100
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
     "Cache-Control": "no-store",
@@ -56,6 +65,7 @@ def create_app(store: Store, *, api_key: str | None = None, secret: str | None =
         routes=[
             Route("/", site.page),
             Route("/sessions", site.sessions),
+            Route("/gaps", site.gaps),
             Route(call, site.call, methods=["POST"]),
             Route("/{api_key}" + call, site.call, methods=["POST"]),
         ],
@@ -94,11 +104,18 @@ class _Site:
         found = await run_in_threadpool(self.store.after, after, limit)
         return _json([session_item(received.request, received.received_at) for received in found])
 
+    async def gaps(self, _request: Request) -> Response:
+        """The installations with numbers missing or repeated."""
+        return _json([gap_item(gap) for gap in await run_in_threadpool(self.store.gaps, _GAPS)])
+
     async def page(self, _request: Request) -> Response:
         """The page for people."""
-        html = await run_in_threadpool(lambda: render_page(self.store.latest(_PAGE_ROWS), self.store.totals()))
+        html = await run_in_threadpool(self._render)
         content = html.encode("utf-8", "replace")  # half a surrogate pair has no UTF-8
         return Response(content, media_type="text/html", headers=_PAGE_HEADERS)
+
+    def _render(self) -> str:
+        return render_page(self.store.latest(_PAGE_ROWS), self.store.totals(), self.store.gap_totals())
 
 
 def _matches(expected: str | None, given: str | None) -> bool:

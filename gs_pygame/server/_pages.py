@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from jinja2 import Environment
 
+from ._gaps import GapTotals
 from ._protocol import own_data
 from ._store import Received, Totals
 
@@ -51,6 +52,9 @@ code { font: 13px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .totals dt { color: var(--quiet); font-size: 13px; }
 .totals dd { margin: 2px 0 0; font-size: 24px; font-weight: 600; font-variant-numeric: tabular-nums; }
 .card { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
+.gaps { margin: 0 0 20px; padding: 14px 18px; border-left: 4px solid var(--accent); }
+.alarming { border-left-color: var(--alarm); }
+.alarming strong { color: var(--alarm); }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { padding: 12px 14px; color: var(--quiet); font-size: 13px; font-weight: 500; text-align: left;
   white-space: nowrap; border-bottom: 1px solid var(--line); }
@@ -81,6 +85,19 @@ a { color: var(--accent); }
 <div><dt>Players</dt><dd>{{ totals.players }}</dd></div>
 <div><dt>Time played</dt><dd>{{ totals.active_ms | length_of_time }}</dd></div>
 </dl>
+{% if gaps.installations %}
+{% set known = gaps.lost - gaps.unaccounted %}
+<div class="card gaps{% if gaps.unaccounted or gaps.repeated %} alarming{% endif %}">
+<strong>{% if gaps.lost %}{{ gaps.lost | count_of("session") }} missing{% endif %}
+{% if gaps.lost and gaps.repeated %} and {% endif %}
+{% if gaps.repeated %}{{ gaps.repeated | count_of("number") }} used more than once{% endif %}
+ of {{ gaps.installations | count_of("player") }}</strong>
+<p>{% if known %}{{ "{:,}".format(known) }} refused or dropped, as the game reports. {% endif %}
+{% if gaps.unaccounted %}{{ "{:,}".format(gaps.unaccounted) }} unaccounted for. {% endif %}
+{% if gaps.repeated %}A data folder was copied or put back. {% endif %}
+Player by player: <a href="/gaps">/gaps</a></p>
+</div>
+{% endif %}
 <div class="card">
 <table>
 <thead><tr><th class="right">No.</th><th>Player</th><th>Started (UTC)</th><th>Ended (UTC)</th>
@@ -123,9 +140,9 @@ _MOMENT = """{% macro moment(time) %}{% if time %}<time datetime="{{ time }}"><s
 {{ time[11:19] }}</time>{% else %}{{ time | or_dash }}{% endif %}{% endmacro %}"""
 
 
-def render_page(recent: Sequence[Received], totals: Totals) -> str:
+def render_page(recent: Sequence[Received], totals: Totals, gaps: GapTotals) -> str:
     """The page as HTML. `recent` is shown in the order given."""
-    return _template.render(recent=recent, totals=totals, reasons=_REASONS)
+    return _template.render(recent=recent, totals=totals, gaps=gaps, reasons=_REASONS)
 
 
 def length_of_time(ms: int | None) -> str:
@@ -142,6 +159,10 @@ def length_of_time(ms: int | None) -> str:
     return f"{seconds // 3600:,} h {seconds % 3600 // 60:02} min"
 
 
+def _count_of(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def _or_dash(value: object) -> object:
     return _DASH if value is None else value
 
@@ -154,5 +175,7 @@ def _script_data(received: Received) -> str:
 
 
 _environment = Environment(autoescape=True, trim_blocks=True)
-_environment.filters.update(length_of_time=length_of_time, or_dash=_or_dash, script_data=_script_data)
+_environment.filters.update(
+    count_of=_count_of, length_of_time=length_of_time, or_dash=_or_dash, script_data=_script_data
+)
 _template = _environment.from_string(_MOMENT + _TEMPLATE)

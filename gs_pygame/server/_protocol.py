@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
@@ -25,6 +25,8 @@ _MAX_REQUEST_ID = 128  # characters; it is a database key
 _MAX_DEPTH = 100  # levels of scriptData; Python's json stops somewhere below 1000, which depends on its caller
 _MAX_MS = 100 * 365 * 24 * 3600 * 1000  # a hundred years; no play is longer, and sums stay within 64 bits
 _MAX_NUMBER = 2**53  # beyond it JSON's readers disagree about integers
+_MAX_CAUSES = 32  # a client knows a handful
+_MAX_CAUSE = 64  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)",
@@ -67,6 +69,36 @@ class EndSessionRequest:
     player_id: str | None
     session: Measured
     script_data: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """`scriptData.session.counters`: what had become of an installation's sessions when an end was written down, that
+    end being `ended` and not yet `delivered`. Where the client said nothing valid, nothing is accounted for.
+    """
+
+    started: int | None = None
+    ended: int | None = None
+    delivered: int | None = None
+    rejected: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)  # by cause
+
+    @property
+    def open(self) -> int:
+        """Sessions still played."""
+        return 0 if self.started is None or self.ended is None else max(0, self.started - self.ended)
+
+    @property
+    def queued(self) -> int:
+        """Ends yet to be sent, without the one that brings the news."""
+        if self.ended is None or self.delivered is None:
+            return 0
+        return max(0, self.ended - self.delivered - self.rejected - sum(self.dropped.values()) - 1)
+
+    @property
+    def accounted(self) -> int:
+        """Sessions that the client knows the server not to have."""
+        return self.open + self.queued + self.rejected + sum(self.dropped.values())
 
 
 def decode(body: bytes) -> JSON:
@@ -147,6 +179,21 @@ def own_data(request: EndSessionRequest) -> JSON:
     return {name: value for name, value in request.script_data.items() if name != "session"}
 
 
+def counters_of(request: EndSessionRequest) -> Counters | None:
+    """The counters that came along. None if there were none."""
+    measured = request.script_data.get("session")
+    counters = measured.get("counters") if isinstance(measured, dict) else None
+    if not isinstance(counters, dict):
+        return None
+    return Counters(
+        started=_count(counters.get("started")),
+        ended=_count(counters.get("ended")),
+        delivered=_count(counters.get("delivered")),
+        rejected=_count(counters.get("rejected")) or 0,
+        dropped=_causes(counters.get("dropped")),
+    )
+
+
 def format_micros(micros: int) -> str:
     """Microseconds since 1970 as RFC 3339 in UTC with six digits."""
     return _zulu(_EPOCH + timedelta(microseconds=micros), "microseconds")
@@ -183,6 +230,17 @@ def _integer(value: object, least: int, most: int) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if type(value) is int and least <= value <= most else None
+
+
+def _count(value: object) -> int | None:
+    return _integer(value, 0, _MAX_NUMBER)
+
+
+def _causes(value: object) -> dict[str, int]:
+    """The valid counts by their causes."""
+    counts = ((_text(cause), _count(count)) for cause, count in value.items()) if isinstance(value, dict) else ()
+    valid = [(cause, count) for cause, count in counts if cause and len(cause) <= _MAX_CAUSE and count]
+    return dict(valid[:_MAX_CAUSES])
 
 
 def _time(value: object) -> str | None:

@@ -15,37 +15,20 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, MetaData, Table, Text, create_engine, event, func, select
+from sqlalchemy import create_engine, event, func, select
 from sqlalchemy.engine import URL, Connection, Engine, Row, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from .._errors import GsPygameError
+from ._gaps import Gap, GapTotals, count_gaps, find_gaps, keep_account
 from ._protocol import JSON, EndSessionRequest, Measured, encode
+from ._tables import create_tables, sessions
 
 _APPLICATION_ID = 0x67737079  # "gspy", in the file's header: tells our file from any other SQLite file
-_VERSION = 1  # of the tables below, in the file's header as well
+_VERSION = 1  # of the tables, in the file's header as well; additions that an older server can ignore leave it
 _BUSY_TIMEOUT = 10.0  # seconds to wait for another process on the same file
 
-_metadata = MetaData()
-_sessions = Table(
-    "sessions",
-    _metadata,
-    Column("request_id", Text, primary_key=True),
-    Column("received_at", BigInteger, nullable=False, unique=True),  # microseconds since 1970
-    Column("player_id", Text),
-    Column("id", Text),
-    Column("previous_id", Text),
-    Column("number", BigInteger),
-    Column("installation_id", Text),
-    Column("started_at", Text),  # RFC 3339, UTC, milliseconds; so is ended_at
-    Column("ended_at", Text),
-    Column("active_ms", BigInteger),
-    Column("wall_ms", BigInteger),
-    Column("reason", Text),
-    Column("script_data", Text, nullable=False),  # JSON, whole, as it came
-    Column("answer", Text, nullable=False),  # JSON, what a repeat gets again
-)
 _measured_names = [field.name for field in fields(Measured)]
 
 
@@ -83,11 +66,11 @@ class Store:
         A requestId that is known changes nothing and returns the answer stored first (wire.md).
         """
         with self._transaction() as connection:
-            known = select(_sessions.c.answer).where(_sessions.c.request_id == request.request_id)
+            known = select(sessions.c.answer).where(sessions.c.request_id == request.request_id)
             first: str | None = connection.execute(known).scalar()
             if first is not None:
                 return dict(json.loads(first))
-            last: int | None = connection.execute(select(func.max(_sessions.c.received_at))).scalar()
+            last: int | None = connection.execute(select(func.max(sessions.c.received_at))).scalar()
             row = {
                 "request_id": request.request_id,
                 "received_at": max(_now(), (last or 0) + 1),
@@ -96,31 +79,40 @@ class Store:
                 "script_data": encode(request.script_data),
                 "answer": encode(answer),
             }
-            connection.execute(_sessions.insert().values(row))
+            connection.execute(sessions.insert().values(row))
+            keep_account(connection, request)
         return answer
 
     def after(self, received_at: int, limit: int) -> list[Received]:
         """At most `limit` sessions received after (exclusive, microseconds) `received_at`, oldest first."""
-        newer = select(_sessions).where(_sessions.c.received_at > received_at)
+        newer = select(sessions).where(sessions.c.received_at > received_at)
         with self._transaction() as connection:
-            rows = connection.execute(newer.order_by(_sessions.c.received_at).limit(limit)).all()
+            rows = connection.execute(newer.order_by(sessions.c.received_at).limit(limit)).all()
         return [_received(row) for row in rows]
 
     def latest(self, limit: int) -> list[Received]:
         """At most `limit` sessions, newest first."""
         with self._transaction() as connection:
-            rows = connection.execute(select(_sessions).order_by(_sessions.c.received_at.desc()).limit(limit)).all()
+            rows = connection.execute(select(sessions).order_by(sessions.c.received_at.desc()).limit(limit)).all()
         return [_received(row) for row in rows]
 
     def totals(self) -> Totals:
         counts = select(
             func.count(),
-            func.count(_sessions.c.player_id.distinct()),
-            func.coalesce(func.sum(_sessions.c.active_ms), 0),
-        ).select_from(_sessions)
+            func.count(sessions.c.player_id.distinct()),
+            func.coalesce(func.sum(sessions.c.active_ms), 0),
+        ).select_from(sessions)
         with self._transaction() as connection:
-            sessions, players, active_ms = connection.execute(counts).one()
-        return Totals(sessions, players, active_ms)
+            return Totals(*connection.execute(counts).one())
+
+    def gaps(self, limit: int) -> list[Gap]:
+        """At most `limit` installations that have missing or repeated numbers, worst first."""
+        with self._transaction() as connection:
+            return find_gaps(connection, limit)
+
+    def gap_totals(self) -> GapTotals:
+        with self._transaction() as connection:
+            return count_gaps(connection)
 
     def close(self) -> None:
         """Close the file. Idempotent; nothing that was acknowledged depends on it."""
@@ -170,16 +162,14 @@ def _on_begin(connection: Connection) -> None:
 
 
 def _claim(connection: Connection, name: str) -> None:
-    """Make the tables in an empty file; leave a file alone that is another program's or a newer version's."""
+    """Make the tables that are missing; leave a file alone that is another program's or a newer version's."""
     owner = connection.exec_driver_sql("PRAGMA application_id").scalar()
     version = connection.exec_driver_sql("PRAGMA user_version").scalar()
-    if (owner, version) == (_APPLICATION_ID, _VERSION):
-        return
-    if owner == _APPLICATION_ID:
+    if owner == _APPLICATION_ID and version != _VERSION:
         raise ServerError(f"the database {name} was written by another version of this server")
-    if connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
+    if owner != _APPLICATION_ID and connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
         raise ServerError(f"the database {name} belongs to another program")
-    _metadata.create_all(connection)
+    create_tables(connection)
     connection.exec_driver_sql(f"PRAGMA application_id={_APPLICATION_ID}")
     connection.exec_driver_sql(f"PRAGMA user_version={_VERSION}")
 

@@ -9,8 +9,10 @@ from server_kit import end
 
 from gs_pygame.server._protocol import (
     BodyError,
+    Counters,
     Measured,
     RequestError,
+    counters_of,
     decode,
     encode,
     error_response,
@@ -144,6 +146,55 @@ def test_script_data_has_a_depth() -> None:
     assert parse_request(end(scriptData=nested(100)))
     with pytest.raises(RequestError, match="deeper than 100"):
         parse_request(end(scriptData=nested(101)))
+
+
+def counted(counters: object) -> Counters | None:
+    return counters_of(parse_request(end(scriptData={"session": {"counters": counters}})))
+
+
+def test_counters_are_read() -> None:
+    """What the client counted arrives whole; the end that brings it is not among those still queued."""
+    counters = counted({"started": 12, "ended": 11, "delivered": 6, "rejected": 1, "dropped": {"full": 2}})
+    assert counters == Counters(started=12, ended=11, delivered=6, rejected=1, dropped={"full": 2})
+    assert counters is not None
+    assert (counters.open, counters.queued, counters.accounted) == (1, 1, 5)
+
+
+@pytest.mark.parametrize("session", [None, 5, {}, {"counters": None}, {"counters": []}, {"counters": "many"}])
+def test_no_counters_are_none(session: object) -> None:
+    """Old clients, and those without a disk, send none; what is no object is none either."""
+    assert counters_of(parse_request(end(scriptData={"session": session}))) is None
+
+
+@pytest.mark.parametrize("bad", [None, "7", True, -1, 1.5, 10**30, [], {}])
+def test_an_ill_typed_count_is_dropped_alone(bad: object) -> None:
+    """Its neighbours are kept, and it accounts for nothing."""
+    whole = {"started": 9, "ended": 8, "delivered": 3, "rejected": 1, "dropped": {"full": 2}}
+    assert counted({**whole, "started": bad}) == Counters(None, 8, 3, 1, {"full": 2})
+    assert counted({**whole, "ended": bad}) == Counters(9, None, 3, 1, {"full": 2})
+    assert counted({**whole, "delivered": bad}) == Counters(9, 8, None, 1, {"full": 2})
+    assert counted({**whole, "rejected": bad}) == Counters(9, 8, 3, 0, {"full": 2})
+    assert counted({**whole, "dropped": bad}) == Counters(9, 8, 3, 1, {})
+    assert counted({**whole, "dropped": {"full": bad, "damage": 2}}) == Counters(9, 8, 3, 1, {"damage": 2})
+    for unknown in ("started", "ended"):
+        assert Counters(**{"started": 9, "ended": 8, unknown: None}).open == 0
+    for unknown in ("ended", "delivered"):
+        assert Counters(**{"ended": 8, "delivered": 3, unknown: None}).queued == 0
+
+
+def test_causes_are_short_and_few() -> None:
+    """A cause is text of 1 to 64 characters with something to count, and there are at most 32."""
+    causes = {"": 1, "x" * 65: 1, "\0": 1, "\ud800": 1, "nothing": 0, "x" * 64: 1}
+    assert counted({"dropped": causes}) == Counters(dropped={"x" * 64: 1})
+    many = counted({"dropped": {f"cause {number}": 2**53 for number in range(40)}})
+    assert many is not None
+    assert len(many.dropped) == 32
+    assert many.accounted < 2**63, "it is kept in 64 bits"
+
+
+def test_contradictory_counters_account_for_nothing_twice() -> None:
+    """More ended than started, more delivered than ended: neither makes an account negative."""
+    assert Counters(started=1, ended=5, delivered=9, rejected=1).accounted == 1
 
 
 def test_the_answer_carries_the_active_time() -> None:

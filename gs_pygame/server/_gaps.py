@@ -1,0 +1,223 @@
+"""Which sessions never came: the numbers missing from an installation's 1, 2, 3 ..., set against what it says of them.
+
+A number is missing if it is not here and is below the highest that is, or among those the installation says it has
+started. That may be in order: the session is still played (`open`; of several copies of a game one ends first), its end
+has yet to be sent (`queued`), was refused for good (`rejected`) or given up for a cause (`dropped`). What all of these
+leave over is `unaccounted`: at least so many ends are lost.
+
+SQL that PostgreSQL takes as well.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Float, Select, case, cast, func, or_, select
+from sqlalchemy.engine import Connection
+
+from ._protocol import JSON, EndSessionRequest, counters_of, encode
+from ._tables import accounts, sessions
+
+MAX_RANGES = 50
+"""Ranges of missing numbers that are listed for one installation; they are counted beyond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """An installation with numbers missing or repeated.
+
+    `received` counts different numbers, `last` is the highest number known of: `missing_count` is what they differ by.
+    `missing` has the first and the last number of each range. `open`, `queued`, `rejected` and `dropped` are what the
+    installation said last. `repeated` counts numbers that several sessions bear: a data folder was copied or put back.
+    """
+
+    installation_id: str
+    player_id: str | None  # of the session with the highest number
+    received: int
+    last: int
+    missing: list[tuple[int, int]]
+    missing_count: int
+    open: int
+    queued: int
+    rejected: int
+    dropped: dict[str, int]
+    unaccounted: int
+    repeated: int
+
+
+@dataclass(frozen=True, slots=True)
+class GapTotals:
+    """Over all installations. `lost` counts missing numbers that are not expected any more; `unaccounted` is a part of
+    it. `installations` are those that have lost or repeated some.
+    """
+
+    installations: int
+    lost: int
+    unaccounted: int
+    repeated: int
+
+
+def keep_account(connection: Connection, request: EndSessionRequest) -> None:
+    """Keep what the installation says along with `request`, unless it has said something newer.
+
+    Ends arrive in any order. The newest is told by `started` and then `delivered`, which only rise (`ended` does not:
+    an end is withdrawn when its player returns in time); of equals the one received last counts.
+    """
+    counters, installation = counters_of(request), request.session.installation_id
+    if counters is None or installation is None:
+        return
+    age = counters.started or 0, counters.delivered or 0
+    mine = accounts.c.installation_id == installation
+    known = connection.execute(select(accounts.c.started, accounts.c.delivered).where(mine)).first()
+    if known is not None and tuple(known) > age:
+        return
+    row = {
+        "installation_id": installation,
+        "started": age[0],
+        "delivered": age[1],
+        "open": counters.open,
+        "queued": counters.queued,
+        "rejected": counters.rejected,
+        "dropped": encode(counters.dropped),
+        "accounted": counters.accounted,
+    }
+    connection.execute(accounts.delete().where(mine))
+    connection.execute(accounts.insert().values(row))
+
+
+def find_gaps(connection: Connection, limit: int) -> list[Gap]:
+    """At most `limit` installations that have missing or repeated numbers, worst first."""
+    rows = connection.execute(_worst.limit(limit)).all()
+    holes: dict[str, list[tuple[int, int]]] = {row.installation_id: [] for row in rows}
+    for installation, first, last in connection.execute(_holes_of(list(holes))):
+        holes[installation].append((first, last))
+    return [
+        Gap(
+            installation_id=row.installation_id,
+            player_id=row.player_id,
+            received=row.received,
+            last=row.last,
+            missing=(holes[row.installation_id] + _tail(row.highest, row.last))[:MAX_RANGES],
+            missing_count=row.missing,
+            open=row.open,
+            queued=row.queued,
+            rejected=row.rejected,
+            dropped=json.loads(row.dropped),
+            unaccounted=row.unaccounted,
+            repeated=row.repeated,
+        )
+        for row in rows
+    ]
+
+
+def count_gaps(connection: Connection) -> GapTotals:
+    """How much is lost, over all."""
+    return GapTotals(*(int(total or 0) for total in connection.execute(_totals).one()))
+
+
+def gap_item(gap: Gap) -> JSON:
+    """One element of `GET /gaps`."""
+    return {
+        "installationId": gap.installation_id,
+        "playerId": gap.player_id,
+        "received": gap.received,
+        "last": gap.last,
+        "missing": gap.missing,
+        "missingCount": gap.missing_count,
+        "open": gap.open,
+        "queued": gap.queued,
+        "rejected": gap.rejected,
+        "dropped": gap.dropped,
+        "unaccounted": gap.unaccounted,
+        "repeated": gap.repeated,
+    }
+
+
+def _tail(highest: int, last: int) -> list[tuple[int, int]]:
+    return [(highest + 1, last)] if highest < last else []
+
+
+def _positive(value: ColumnElement[int]) -> ColumnElement[int]:
+    return case((value > 0, value), else_=0)
+
+
+def _sum(value: ColumnElement[int]) -> ColumnElement[float]:
+    """As floating point, since clients may lie so much that 64 bits overflow."""
+    return func.sum(cast(value, Float))
+
+
+_numbers = (
+    select(
+        sessions.c.installation_id,
+        sessions.c.number,
+        case((func.min(sessions.c.id) < func.max(sessions.c.id), 1), else_=0).label("repeated"),
+    )
+    .where(sessions.c.installation_id.is_not(None), sessions.c.number.is_not(None))
+    .group_by(sessions.c.installation_id, sessions.c.number)
+    .subquery()
+)
+_received = (
+    select(
+        _numbers.c.installation_id,
+        func.count().label("received"),
+        func.max(_numbers.c.number).label("highest"),
+        func.sum(_numbers.c.repeated).label("repeated"),
+    )
+    .group_by(_numbers.c.installation_id)
+    .subquery()
+)
+_known = (
+    select(
+        _received,
+        case((accounts.c.started > _received.c.highest, accounts.c.started), else_=_received.c.highest).label("last"),
+        func.coalesce(accounts.c.dropped, "{}").label("dropped"),
+        *(
+            func.coalesce(column, 0).label(column.name)
+            for column in (accounts.c.open, accounts.c.queued, accounts.c.rejected, accounts.c.accounted)
+        ),
+    )
+    .outerjoin_from(_received, accounts, accounts.c.installation_id == _received.c.installation_id)
+    .subquery()
+)
+_missing = _known.c.last - _known.c.received
+_lost = _positive(_missing - _known.c.open - _known.c.queued)
+_unaccounted = _positive(_missing - _known.c.accounted)
+_repeated = _known.c.repeated
+
+_worst = (
+    select(
+        _known,
+        _missing.label("missing"),
+        _unaccounted.label("unaccounted"),
+        select(func.max(sessions.c.player_id))
+        .where(sessions.c.installation_id == _known.c.installation_id, sessions.c.number == _known.c.highest)
+        .scalar_subquery()
+        .label("player_id"),
+    )
+    .where(or_(_missing > 0, _repeated > 0))
+    .order_by(_unaccounted.desc(), _lost.desc(), _repeated.desc(), _missing.desc(), _known.c.installation_id)
+)
+_totals = select(func.count(), _sum(_lost), _sum(_unaccounted), _sum(_repeated)).where(or_(_lost > 0, _repeated > 0))
+
+
+def _holes_of(installations: list[str]) -> Select[Any]:
+    """The ranges between the numbers received, of each installation at most MAX_RANGES, in order."""
+    before = func.lag(sessions.c.number).over(partition_by=sessions.c.installation_id, order_by=sessions.c.number)
+    steps = (
+        select(
+            sessions.c.installation_id,
+            (func.coalesce(before, 0) + 1).label("first"),
+            (sessions.c.number - 1).label("last"),
+        )
+        .where(sessions.c.installation_id.in_(installations), sessions.c.number.is_not(None))
+        .subquery()
+    )
+    rank = func.row_number().over(partition_by=steps.c.installation_id, order_by=steps.c.first)
+    holes = select(steps, rank.label("rank")).where(steps.c.first <= steps.c.last).subquery()
+    return (
+        select(holes.c.installation_id, holes.c.first, holes.c.last)
+        .where(holes.c.rank <= MAX_RANGES)
+        .order_by(holes.c.installation_id, holes.c.first)
+    )
