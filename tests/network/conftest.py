@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import trustme
-from network_kit import Log, context
+from network_kit import SECRET, Log, context
 
+from gs_pygame.destinations import GameSparks
 from gs_pygame.testing import FaultServer
 
 
@@ -29,6 +30,13 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def server() -> Iterator[FaultServer]:
     with FaultServer() as running:
         yield running
+
+
+@pytest.fixture
+def destination(server: FaultServer) -> Iterator[GameSparks]:
+    made = GameSparks(server.url, SECRET)
+    yield made
+    made.close()
 
 
 @pytest.fixture

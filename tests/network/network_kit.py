@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 import trustme
 
-from gs_pygame import End
+from gs_pygame import End, EndSessionResponse
 from gs_pygame._outbox import Outbox
+from gs_pygame.destinations import Delivered, Retry
 
 DEADLINE = 20.0
 """Seconds; only a broken test waits this long."""
@@ -88,3 +89,19 @@ def context(certificate: trustme.LeafCert) -> ssl.SSLContext:
     made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     certificate.configure_cert(made)
     return made
+
+
+NOT_THE_SERVER = Retry("what answered is not the server, or broke off (a portal's page?)")
+NO_CONNECTION = Retry("no connection to the server, or it broke off")
+
+
+def delivered(duration: int | None = 0, **script_data: object) -> Delivered:
+    return Delivered(EndSessionResponse(duration, script_data))
+
+
+def status(code: int, after: float | None = None) -> Retry:
+    return Retry(f"the server answered HTTP {code}", after, server_error=code >= 500)
+
+
+def redirected(code: int) -> Retry:
+    return Retry(f"the endpoint redirects (HTTP {code}), which is not followed: set its final address")
