@@ -30,6 +30,9 @@ COPIES = _number("COPIES", 4)
 COPIES_SECONDS = _number("COPIES_SECONDS", 6)
 """For how long."""
 
+AMID_KILLS = _number("AMID_KILLS", 12)
+"""Processes that are killed amid an erase, and as many amid a migration, a salvage, and a recovery."""
+
 FUZZ = _number("FUZZ", 150)
 """Cases of each fuzz test."""
 

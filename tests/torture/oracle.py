@@ -33,10 +33,11 @@ RARE = 0.001
 
 @dataclass(frozen=True)
 class Run:
-    """One process: where its truth lies, when it died, and whether it was killed."""
+    """One process: where its truth lies, when it died, when it last did anything, and whether it was killed."""
 
     truth: Path
     died: float
+    froze: float
     killed: bool
 
 
@@ -154,7 +155,7 @@ def _compare_with_truth(verdict: Verdict, where: str, runs: list[Run], by_number
     by_id = {end.session["id"]: end for end in by_number.values()}
     seen = set()
     for run in runs:
-        for mine in read(run.truth, run.died):
+        for mine in read(run.truth, run.froze):
             end = by_id.get(mine.session_id)
             if end is None:
                 if mine.number:
@@ -180,7 +181,7 @@ def _check_chain(verdict: Verdict, where: str, runs: list[Run], by_number: dict[
     """A session's previous one: the one before it in its run; of a run's first, the last that was recorded."""
     by_id = {end.session["id"]: end.session for end in by_number.values()}
     for run in runs:
-        mine = [by_id[seen.session_id] for seen in read(run.truth, run.died) if seen.session_id in by_id]
+        mine = [by_id[seen.session_id] for seen in read(run.truth, run.froze) if seen.session_id in by_id]
         before = by_number.get(mine[0]["number"] - 1) if mine else None
         for previous, session in itertools.pairwise(([before.session] if before else []) + mine):
             if session["previousId"] != previous["id"]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gs_pygame._lifecycle import SUSPEND_AFTER
 from gs_pygame._outbox import Outbox
 
 from .counts import COPIES, COPIES_SECONDS, DELIVERER_KILLS, KILLS, LANES, SEED
@@ -45,7 +46,7 @@ class Installation:
         return Order(f"{SEED}/{n}", str(self.folder), self.url, str(self._truths[n]), str(self.log), **more)  # type: ignore[arg-type]
 
     def gone(self, n: int, said: dict[str, object]) -> None:
-        self.runs.append(Run(self._truths[n], said["died"], said["killed"]))  # type: ignore[arg-type]
+        self.runs.append(Run(self._truths[n], said["died"], said["froze"], said["killed"]))  # type: ignore[arg-type]
 
     def verdict(self, recorder: Recorder) -> Verdict:
         stuck = settle(self.folder, self.url)
@@ -158,21 +159,26 @@ def backlog(outbox: Outbox, count: int) -> list[str]:
 
 
 def test_copies(tmp_path: Path, zygote: Zygote, report: Report) -> None:
-    """Copies of one game on one folder, killed at random and started again, while the server comes and goes: nobody
-    living is taken for dead, and all sessions are at the server once."""
+    """Copies of one game on one folder, stopped, continued and killed at random and started again, while the server
+    comes and goes: nobody living is taken for dead, and all sessions are at the server once, without the time that
+    their game was stopped for long."""
     chance = random.Random(f"{SEED}/copies")
     with Recorder(f"{SEED}/server", faults=0.1, slow=0.01) as recorder:
         installation = Installation(tmp_path / "one", recorder.url)
         until = time.monotonic() + COPIES_SECONDS
         outages = threading.Thread(target=come_and_go, args=(recorder, random.Random(f"{SEED}/outages"), until))
         outages.start()
-        n = alive = killed = 0
+        n = alive = killed = stopped = 0
         while alive or n == 0:
             while time.monotonic() < until and alive < COPIES:
                 leaves = "never" if chance.random() < 0.9 else chance.choice(["exit", "close", "os._exit"])
                 life = 0.3 + chance.random() ** 2 * min(20.0, COPIES_SECONDS / 2)
                 order = installation.order(n, leaves=leaves, plays=life)
-                zygote.start(n, order, None if leaves != "never" else life)
+                stop = stop_of(chance, life)
+                if stop:
+                    stopped += 1
+                    life += stop[1] * (chance.random() < 0.7)  # else it may be killed while it is stopped
+                zygote.start(n, order, None if leaves != "never" else life, stop=stop)
                 n, alive = n + 1, alive + 1
             said = zygote.gone()
             installation.gone(said["n"], said)
@@ -182,10 +188,22 @@ def test_copies(tmp_path: Path, zygote: Zygote, report: Report) -> None:
         verdict = installation.verdict(recorder)
         verdict.check_lengths()
         report(
-            f"{COPIES} copies for {COPIES_SECONDS} s, {killed} killed of {n}; {verdict}"
+            f"{COPIES} copies for {COPIES_SECONDS} s, {killed} killed and {stopped} stopped of {n}; {verdict}"
             + "".join(f"\n{wrong}" for wrong in verdict.wrong)
         )
         assert verdict.wrong == []
+
+
+def stop_of(chance: random.Random, life: float) -> tuple[float, float] | None:
+    """When to stop a copy that lives so long, and for how long: a third of them, where there is time for it also for
+    longer than a suspend is told by. In between, the last heartbeat decides, and no oracle knows that."""
+    if chance.random() > 1 / 3:
+        return None
+    long = COPIES_SECONDS >= 30 and chance.random() < 0.5
+    at = 0.3 + chance.random() * life
+    if long:
+        return at, SUSPEND_AFTER + 0.5 + 3 * chance.random()
+    return at, min(SUSPEND_AFTER - 1.3, COPIES_SECONDS / 5) * chance.random()
 
 
 def come_and_go(recorder: Recorder, chance: random.Random, until: float) -> None:

@@ -2,6 +2,7 @@
 
 The game notes when play begins and stops; whoever kills it knows when. So the play time that comes of it owes nothing
 to the plugin's clocks, threads and files. All times are `time.monotonic()`, which is one clock for all processes.
+A game that finds that it has not run for longer than SUSPEND_AFTER was stopped, and nobody played meanwhile.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import struct
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+
+from gs_pygame._lifecycle import SUSPEND_AFTER
 
 _RECORD = struct.Struct("<16sqdd")  # session id, number, seconds played before, since when it is being played or 0
 _SIZE = 64
@@ -39,9 +42,13 @@ class Truth:
         self._number = 0
         self._before = 0.0
         self._since = 0.0
+        self._last = float("inf")
 
     def follow(self, session_id: str | None, number: int | None, playing: bool, now: float) -> None:
         """This is the session since `now`, and whether the player plays it."""
+        if now - self._last > SUSPEND_AFTER:
+            self._stop(self._last)
+        self._last = now
         if session_id is None:
             self._stop(now)
         elif session_id != str(self._id):
@@ -72,13 +79,13 @@ class Truth:
             self._memory[self._at * _SIZE : self._at * _SIZE + len(record)] = record
 
 
-def read(path: Path, died: float) -> list[Seen]:
-    """What the game that died at `died` had seen. A game that was killed early has seen nothing."""
+def read(path: Path, until: float) -> list[Seen]:
+    """What the game whose last step was at `until` had seen. A game that was killed early has seen nothing."""
     memory = path.read_bytes() if path.exists() else b""
     found = []
     for offset in range(0, len(memory), _SIZE):
         session, number, before, since = _RECORD.unpack_from(memory, offset)
         if session != bytes(16):
-            active = before + (died - since if since else 0.0)
+            active = before + (until - since if since else 0.0)
             found.append(Seen(str(uuid.UUID(bytes=session)), number, active, since > 0))
     return found

@@ -2,8 +2,10 @@
 
 It has imported pygame (not initialised) and requests, but never the plugin: each child imports that itself, so that a
 kill may fall into the import. An order with "cold" is a whole new Python. Orders come as lines of JSON on standard
-input, {"n", "order", "life", "cold"}; what became of them goes out as lines, {"n", "died", "killed", "code"}. `life`
-is in seconds, None to let it live. It ends, and kills what it started, when its standard input does.
+input, {"n", "order", "life", "cold", "stop"}; what became of them goes out as lines, {"n", "died", "froze", "killed",
+"code"}. `life` is in seconds, None to let it live; `stop` is when to stop it (SIGSTOP) and for how long, or None.
+`froze` is when it last did anything: earlier than `died` if it was killed while it was stopped. It ends, and kills what
+it started, when its standard input does.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import subprocess
 import sys
 import time
 import traceback
+from dataclasses import dataclass, field
 from typing import Any
 
 import pygame  # noqa: F401 - warms the children
@@ -52,9 +55,44 @@ def child(order: Order, cold: bool) -> int:
     os._exit(code)
 
 
+@dataclass
+class Child:
+    """One process, and what is still to be done to it: signals and their times, the next one last."""
+
+    pid: int
+    n: int
+    due: list[tuple[float, int]] = field(default_factory=list)
+    stopped: float | None = None
+    killed: float | None = None
+
+    def signals(self, now: float) -> None:
+        """Send what is due."""
+        while self.due and self.due[-1][0] <= now:
+            _, sent = self.due.pop()
+            if sent == signal.SIGKILL:
+                self.killed = now
+            else:
+                self.stopped = now if sent == signal.SIGSTOP else None
+            os.kill(self.pid, sent)
+
+    def gone(self) -> dict[str, Any] | None:
+        """What became of it; None while it lives."""
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if not pid:
+            return None
+        was_killed = os.WIFSIGNALED(status) and self.killed is not None
+        died = self.killed if was_killed else time.monotonic()
+        return {
+            "n": self.n,
+            "died": died,
+            "froze": self.stopped or died,
+            "killed": was_killed,
+            "code": os.waitstatus_to_exitcode(status),
+        }
+
+
 def serve() -> None:
-    alive: dict[int, tuple[int, float]] = {}  # pid -> n, when to kill it
-    killed: dict[int, float] = {}
+    alive: list[Child] = []
     pending = b""
     try:
         while True:
@@ -66,28 +104,25 @@ def serve() -> None:
                 *lines, pending = (pending + read).split(b"\n")
                 for line in lines:
                     said: dict[str, Any] = json.loads(line)
-                    pid = child(Order(**said["order"]), said["cold"])
-                    life = float("inf") if said["life"] is None else said["life"]
-                    alive[pid] = (said["n"], time.monotonic() + life)
-            for pid, (n, until) in list(alive.items()):
-                if pid not in killed and time.monotonic() >= until:
-                    killed[pid] = time.monotonic()
-                    os.kill(pid, signal.SIGKILL)
-                gone, status = os.waitpid(pid, os.WNOHANG)
-                if gone:
-                    del alive[pid]
-                    died = killed.pop(pid, None)
-                    was_killed = os.WIFSIGNALED(status) and died is not None
-                    report = {
-                        "n": n,
-                        "died": died if was_killed else time.monotonic(),
-                        "killed": was_killed,
-                        "code": os.waitstatus_to_exitcode(status),
-                    }
+                    started = Child(child(Order(**said["order"]), said["cold"]), said["n"])
+                    started.due = due(said["life"], said["stop"], time.monotonic())
+                    alive.append(started)
+            for one in list(alive):
+                one.signals(time.monotonic())
+                if report := one.gone():
+                    alive.remove(one)
                     print(json.dumps(report), flush=True)
     finally:
-        for pid in alive:
-            os.kill(pid, signal.SIGKILL)
+        for one in alive:
+            os.kill(one.pid, signal.SIGKILL)
+
+
+def due(life: float | None, stop: tuple[float, float] | None, now: float) -> list[tuple[float, int]]:
+    """The signals of a child that begins `now`, the first one last."""
+    signals = [(now + life, signal.SIGKILL)] if life is not None else []
+    if stop:
+        signals += [(now + stop[0], signal.SIGSTOP), (now + sum(stop), signal.SIGCONT)]
+    return sorted(signals, reverse=True)
 
 
 class Zygote:
@@ -109,10 +144,18 @@ class Zygote:
             env=environment,
         )
 
-    def start(self, n: int, order: Order, life: float | None, cold: bool = False) -> None:
-        """Have `order` done as number `n`, and kill it after `life` seconds."""
+    def start(
+        self,
+        n: int,
+        order: Order,
+        life: float | None,
+        cold: bool = False,
+        stop: tuple[float, float] | None = None,
+    ) -> None:
+        """Have `order` done as number `n`, and kill it after `life` seconds. `stop`: after how many seconds to stop it,
+        and for how many."""
         assert self._process.stdin is not None
-        said = {"n": n, "order": json.loads(order.to_json()), "life": life, "cold": cold}
+        said = {"n": n, "order": json.loads(order.to_json()), "life": life, "cold": cold, "stop": stop}
         self._process.stdin.write(json.dumps(said).encode() + b"\n")
         self._process.stdin.flush()
 
