@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +88,13 @@ class Courier:
         """There is hope: try in the next turn, whatever the backoff says. Any thread."""
         self._nudged = True
 
+    def move(self, outbox: Outbox, lock_path: Path | None, run: str) -> None:
+        """What is ready lies elsewhere from now on. Between two turns."""
+        self._free_lock()
+        self._outbox = outbox
+        self._lock_path = lock_path
+        self._run = run
+
     def turn(self) -> float | None:
         """Deliver at most one end. Seconds until the next turn; None: when there is something new."""
         if not self._may_send():
@@ -112,6 +120,8 @@ class Courier:
             return self._deliver(*queue)
         except OutboxError as error:
             self._say(logging.WARNING, f"the outbox cannot be read or written: {error}")
+            with suppress(OutboxError):
+                self._outbox.make_room()  # in case the disk is full
             return self._wait(self._backoff.next())
 
     def close(self) -> None:

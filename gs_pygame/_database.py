@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,9 +23,11 @@ from ._schema import migrate, refuse_newer
 HELPER_PATIENCE = 5.0
 """Seconds that helpers, and opening the file, may wait for another process."""
 
-CHECKPOINT_PAGES = 1000
-"""Pages in the WAL from which the keeper moves them into the database (SQLite's own default)."""
+CHECKPOINT_SIZE = 1000 * 4096
+"""Bytes of WAL from which it is moved into the database (SQLite's own default, in pages)."""
 
+RESERVE = 256 * 1024
+"""Bytes held free inside the file, and held in the WAL: on a full disk hundreds of ends and receipts still fit."""
 
 _text = partial(str, encoding="utf-8", errors="replace")  # a damaged text is one bad value, not a failed query
 
@@ -45,10 +48,12 @@ def _translated() -> Iterator[None]:
 class Database:
     """One connection to the file. Safe to share between threads; opening may raise any OutboxError."""
 
-    def __init__(self, path: Path | None, patience: float = HELPER_PATIENCE) -> None:
+    def __init__(
+        self, path: Path | None, patience: float = HELPER_PATIENCE, opening_patience: float = HELPER_PATIENCE
+    ) -> None:
         """Open or create the file at `path`, or a database in memory if it is None.
 
-        `patience`: seconds that each later write may wait for another process.
+        `patience`: seconds that each later write may wait for another process; `opening_patience`: this once.
         """
         self.path = path
         self._lock = threading.RLock()
@@ -57,12 +62,14 @@ class Database:
             self._make_private(path)
         with _translated():
             self._db = sqlite3.connect(
-                path or ":memory:", timeout=HELPER_PATIENCE, isolation_level=None, check_same_thread=False
+                path or ":memory:", timeout=opening_patience, isolation_level=None, check_same_thread=False
             )
             self._db.text_factory = _text
             try:
+                if sys.version_info >= (3, 12):  # the last one to close would give the WAL's room to a full disk
+                    self._db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
                 refuse_newer(self._db)  # before anything could alter the file
-                mode = self._to_wal()
+                mode = self._to_wal(opening_patience)
                 # Without WAL every commit would flush the disk in a frame; OFF still survives the process.
                 self._db.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'OFF'}")
                 self._db.execute("PRAGMA wal_autocheckpoint = 0")
@@ -88,9 +95,9 @@ class Database:
         with suppress(FileExistsError):  # before SQLite does: the -wal and -shm files take their mode from this one
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
-    def _to_wal(self) -> str:
+    def _to_wal(self, patience: float) -> str:
         """Here SQLite waits for nobody: copies that start together on a new file would find it locked."""
-        deadline = time.monotonic() + HELPER_PATIENCE
+        deadline = time.monotonic() + patience
         while True:
             try:
                 return str(self._db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
@@ -104,9 +111,12 @@ class Database:
         return self.path is not None
 
     def close(self) -> None:
-        """Close the connection. The last one of a file also moves the WAL into it, which may flush the disk."""
+        """Close the connection; in memory it stays. Before Python 3.12 the last one of a file also moves the WAL into
+        it, which may flush the disk.
+        """
         if self.path is not None:
-            self._db.close()
+            with self._lock, suppress(sqlite3.Error):  # of a disk that has failed
+                self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -136,8 +146,15 @@ class Database:
         with self._lock, _translated():
             return self._db.execute(sql, values).fetchall()
 
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All rows of `table` in their order, by column."""
+        with self._lock, _translated():
+            found = self._db.execute(f"SELECT * FROM {table} ORDER BY 1")
+            columns = [description[0] for description in found.description]
+            return [dict(zip(columns, row, strict=True)) for row in found]
+
     def sync(self) -> None:
-        """Make every commit so far survive a power cut, without the write lock. The keeper's thread."""
+        """Make every commit so far survive a power cut, without the write lock. A thread that may wait for a disk."""
         if self.path is None:
             return
         try:
@@ -146,10 +163,28 @@ class Database:
             return
         try:  # SQLite puts no lock on this file, so opening and closing it by hand takes none away
             getattr(os, "fdatasync", os.fsync)(wal)
-            large = os.fstat(wal).st_size > CHECKPOINT_PAGES * 4096
+            size = os.fstat(wal).st_size
         finally:
             os.close(wal)
-        if large:
-            self._read("PRAGMA wal_checkpoint(PASSIVE)")
-            # The first writer after a checkpoint begins the WAL anew and flushes its header: not in a frame.
-            self._change("UPDATE meta SET value = value WHERE key = 'installation_id'")
+        if size > CHECKPOINT_SIZE:
+            self.make_room()
+
+    def make_room(self) -> None:
+        """Have the WAL written from its beginning again: there is room on a full disk. As `sync`."""
+        self._read("PRAGMA wal_checkpoint(PASSIVE)")
+        # The first writer after a checkpoint begins the WAL anew and flushes its header: not in a frame.
+        self._change("UPDATE meta SET value = value WHERE key = 'installation_id'")
+
+    def hold_reserve(self) -> None:
+        """Hold RESERVE bytes free, in the file and in its WAL. As `sync`. Raises OutboxError if the disk is full."""
+        wal = Path(f"{self.path}-wal")
+        if self.path is None or not wal.exists():
+            return
+        (pages,), (page_size,) = self._read("PRAGMA freelist_count")[0], self._read("PRAGMA page_size")[0]
+        missing = pages * page_size < RESERVE
+        if missing or wal.stat().st_size < RESERVE:
+            with self.transaction():
+                size = RESERVE * 3 // 2 if missing else RESERVE  # with some to spare: this is not for every new end
+                self._change("INSERT INTO meta VALUES ('reserve', zeroblob(?))", size)
+                self._change("DELETE FROM meta WHERE key = 'reserve'")
+            self.make_room()

@@ -18,13 +18,14 @@ from ._backoff import Backoff
 from ._clock import Clock, Instant
 from ._courier import Courier
 from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
+from ._failover import Failover
 from ._journal import Entry, Journal, Login
 from ._keeper import Keeper
 from ._lifecycle import Decision, Lifecycle, Progress, Save
 from ._messages import Reason, Session, Status, dump_script_data, to_datetime
-from ._outbox import GAME_PATIENCE, Outbox, Receipt
+from ._outbox import GAME_PATIENCE, Receipt
 from ._salvage import mark_damaged, remove_asides
-from ._storage import ERASE_PATIENCE, open_storage
+from ._storage import ERASE_PATIENCE, Storage, erase_leftovers
 from .destinations import Destination
 
 log = logging.getLogger("gs_pygame")
@@ -64,35 +65,34 @@ class Engine:
         self._flush_due = False
         self._searched = False
         self._trouble: str | None = None
+        self._said: set[str] = set()
         self._lock = threading.RLock()
         self._receipts: list[Receipt] = []
         self._told: list[str] = []
         self._progress = threading.Event()
         self._lifecycle = Lifecycle(grace, lambda: str(uuid.uuid4()))
-        storage = open_storage(folder)
-        self._outbox = storage.outbox
-        self._run_file = run_file = storage.run_file
-        run = run_file.run if run_file else uuid.uuid4().hex
+        self._folder = folder
+        self._storage = storage = Storage(folder)
+        run = storage.run_file.run if storage.run_file else uuid.uuid4().hex
         self._journal = Journal(run, about, self._lost, lambda: self._courier_worker.wake())
-        self._keeper = Keeper(self, storage.keepers, clock, folder / "runs" if run_file else None, run_file)
+        self._failover = Failover(storage, self._journal, self._lock, clock)
+        self._keeper = Keeper(self, storage, clock)
         self._courier = Courier(
-            storage.couriers,
+            storage.outbox.couriers,
             destination,
             clock,
             Backoff(random.random),
-            folder / "delivery.lock" if run_file else None,
+            storage.delivery_lock,
             lambda: self._searched and self._may_send,
             self._on_receipt,
             self._progress.set,
             run=run,
         )
-        self._courier_worker = clock.worker(
-            "courier", lambda: self._flush_and_send(storage.couriers), self._courier.close
-        )
+        self._courier_worker = clock.worker("courier", self._courier_turn, self._courier.close)
         with self._lock:  # the keeper's first turn waits until the session has begun
             self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
             self.start()
-            self._outbox.wait_at_most(GAME_PATIENCE)
+            storage.outbox.games.wait_at_most(GAME_PATIENCE)
 
     # Signals: game
 
@@ -145,7 +145,7 @@ class Engine:
 
     def _write_in_frame(self) -> None:
         try:
-            if self._journal.write(self._outbox, wait=False):
+            if self._journal.write(lambda: self._storage.outbox.games, wait=False):
                 self._dirty = True
                 return
         except OutboxBusyError:
@@ -168,34 +168,61 @@ class Engine:
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
         with self._lock:
             self._enter(self._lifecycle.pulse(at))
-            if self._dirty:  # flushed once a beat, not with every write: a flush slows the next write in a frame
-                self._dirty = False
+            if self._dirty or self._failover.watch(at):
+                self._dirty = (
+                    False  # flushed once a beat, not with every write: a flush slows the next write in a frame
+                )
                 self._flush_due = True
                 self._courier_worker.wake()
             return self._lifecycle.progress(at), self._lifecycle.deadline()
 
-    def write(self, outbox: Outbox) -> bool:
+    def write(self) -> bool:
         if self._erasing:
-            outbox.erase()
-            if outbox.path:
-                remove_asides(outbox.path)
+            self._erase()
             return True
         if not self._journal:
             return True
-        written = self._journal.write(outbox, wait=True)
+        try:
+            written = self._journal.write(lambda: self._storage.outbox.keepers, wait=True)
+        except OutboxBusyError:
+            raise
+        except OutboxError as error:
+            self._failover.failed(error)
+            self._dirty = True
+            raise
+        self._failover.worked()
+        self._trouble = None
         self._dirty = True
         return written
 
-    def _flush_and_send(self, outbox: Outbox) -> float | None:
+    def _erase(self) -> None:
+        outbox = self._storage.outbox.keepers
+        outbox.erase()
+        if outbox.path:
+            remove_asides(outbox.path)
+        if not self._storage.durable:
+            erase_leftovers(self._folder)
+
+    def _courier_turn(self) -> float | None:
         """A turn of the courier's thread, which may wait for the disk as well as for the network."""
         if self._flush_due:
             self._flush_due = False
+            if self._failover.turn():
+                self._move()
+            outbox = self._storage.outbox.couriers
             try:
                 outbox.prune()
                 outbox.sync()
+                outbox.hold_reserve()
             except (OSError, OutboxError) as error:
                 self.trouble(error)
         return self._courier.turn()
+
+    def _move(self) -> None:
+        self._courier.move(self._storage.outbox.couriers, self._storage.delivery_lock, self._journal.run)
+        self._keeper.search_again()
+        self._dirty = True
+        self._keeper_worker.wake()
 
     def take_told(self) -> list[str]:
         with self._lock:
@@ -211,12 +238,13 @@ class Engine:
         self._courier_worker.wake()
 
     def trouble(self, error: Exception) -> None:
-        if isinstance(error, OutboxDamagedError) and self._outbox.path:
-            mark_damaged(self._outbox.path)
-        text = f"the outbox cannot be used: {error}"
-        if text != self._trouble:
-            self._trouble = text
-            log.error("gs_pygame: %s", text)
+        path = self._storage.outbox.games.path
+        if isinstance(error, OutboxDamagedError) and path:
+            mark_damaged(path)
+        self._trouble = f"the outbox cannot be used: {error}"
+        if self._trouble not in self._said:
+            self._said.add(self._trouble)
+            log.error("gs_pygame: %s", self._trouble)
 
     def _on_receipt(self, receipt: Receipt) -> None:
         with self._lock:
@@ -240,7 +268,7 @@ class Engine:
             numbered = self._journal.numbered.get(progress.session_id)
             return Session(
                 id=progress.session_id,
-                number=numbered.number if numbered and self._outbox.durable else None,
+                number=(numbered.number or None) if numbered else None,
                 previous_id=numbered.previous_id if numbered else None,
                 state="active" if deadline is None else "away",
                 started_at=to_datetime(started.wall),
@@ -251,7 +279,8 @@ class Engine:
     def status(self) -> Status:
         line = self._courier.line
         try:
-            counts = self._outbox.counts()
+            with self._lock:
+                counts = self._storage.outbox.games.counts()
         except OutboxError as error:
             self.trouble(error)
             return Status(online=line.online, last_error=self._trouble)
@@ -264,7 +293,7 @@ class Engine:
             delivered=counts.delivered,
             dropped=counts.dropped,
             online=line.online,
-            durable=self._outbox.durable and not self._journal,
+            durable=self._storage.durable and not self._journal,
             last_error=line.last_error or self._trouble,
             oldest=None if counts.oldest is None else to_datetime(counts.oldest),
         )
@@ -288,11 +317,12 @@ class Engine:
 
     def unsent(self) -> Path | None:
         """The run file of this run if something on disk is unsent, and may be sent; else None."""
-        run_file = self._run_file
+        run_file = self._storage.run_file
         if run_file is None or not self._may_send:
             return None
         try:
-            counts = self._outbox.counts()
+            with self._lock:
+                counts = self._storage.outbox.games.counts()
         except OutboxError as error:
             self.trouble(error)
             return None
@@ -309,8 +339,9 @@ class Engine:
         while True:
             self._progress.clear()
             try:
-                if not self._journal and not self._outbox.ready(1):
-                    return True
+                with self._lock:
+                    if not self._journal and not self._storage.outbox.games.ready(1):
+                        return True
             except OutboxError as error:
                 self.trouble(error)
             left = deadline - self._clock.now().elapsed
@@ -327,7 +358,8 @@ class Engine:
         """No more turns. The keeper writes down and flushes what is left; `join` waits for it."""
         self.stop_sending()
         # The keeper closes last and in its own thread: the last connection of a database may flush the disk.
-        self._outbox.close()
+        with self._lock:
+            self._storage.outbox.games.close()
         self._keeper_worker.stop(0.0)
 
     def join(self) -> None:

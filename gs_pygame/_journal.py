@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ._lifecycle import Decision, Release, Save, Start, Withdraw
@@ -38,11 +39,12 @@ class Journal:
     """
 
     def __init__(self, run: str, about: str, on_lost: Callable[[str], None], on_released: Callable[[], None]) -> None:
-        self._run = run
+        self.run = run
         self._about = about
         self._on_lost = on_lost
         self._on_released = on_released
         self._entries: deque[Entry] = deque()
+        self._open: list[Entry] = []  # what was written of the session that is open
         self._writing = threading.Lock()
         self._previous_id: str | None = None
         self.numbered: dict[str, Numbered] = {}
@@ -54,10 +56,19 @@ class Journal:
     def add(self, entries: list[Entry]) -> None:
         self._entries.extend(entries)
 
-    def write(self, outbox: Outbox, wait: bool) -> bool:
+    @contextmanager
+    def moved(self) -> Iterator[None]:
+        """Nothing is written meanwhile; after it, what is open is in line again, for the outbox that there is then."""
+        with self._writing:
+            yield
+            self._entries.extendleft(reversed(self._open))
+            self._open = []
+
+    def write(self, outbox: Callable[[], Outbox], wait: bool) -> bool:
         """Write what is in line; True if nothing is left. With `wait` False, give way to another thread that writes.
 
-        Raises OutboxError, having written nothing; it all stays in line.
+        `outbox` is asked for when it is certain to stay. Raises OutboxError, having written nothing; it all stays in
+        line.
         """
         if not self._writing.acquire(blocking=wait):
             return False
@@ -68,15 +79,17 @@ class Journal:
             lost = []
             before = self._previous_id, self.numbered
             try:
-                with outbox.transaction():
+                into = outbox()
+                with into.transaction():
                     for entry in batch:
-                        if not self._write_one(outbox, entry):
+                        if not self._write_one(into, entry):
                             lost.append(entry.decision.session_id)
             except BaseException:
                 self._previous_id, self.numbered = before
                 raise
-            for _ in batch:
+            for entry in batch:
                 self._entries.popleft()
+                self._remember(entry)
         finally:
             self._writing.release()
         for session_id in lost:
@@ -85,19 +98,32 @@ class Journal:
             self._on_released()
         return not self._entries
 
+    def _remember(self, entry: Entry) -> None:
+        match entry.decision:
+            case Start():
+                self._open = [entry]
+            case Withdraw():
+                self._open = [known for known in self._open if not isinstance(known.decision, Save)]
+            case Release():
+                self._open = []
+            case _:
+                self._open.append(entry)
+
     def _write_one(self, outbox: Outbox, entry: Entry) -> bool:
         """False if an end was to be withdrawn and had gone."""
         match entry.decision:
             case Start(session_id, started):
+                known = self.numbered.get(session_id)  # the outbox has moved
                 self.numbered = {
                     session_id: outbox.start(
-                        self._run,
+                        self.run,
                         session_id,
                         started.wall,
                         entry.player_id,
                         entry.script_data,
                         self._about,
-                        self._previous_id,
+                        known.previous_id if known else self._previous_id,
+                        known.number if known else 0,
                     )
                 }
                 self._previous_id = session_id

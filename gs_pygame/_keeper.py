@@ -7,15 +7,15 @@ that time. Flushing the disk, which can take half a second, is left to the couri
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from ._clock import Clock, Instant
 from ._errors import OutboxError
 from ._lifecycle import HEARTBEAT, Progress
-from ._outbox import Outbox, Receipt
+from ._outbox import Receipt
 from ._recovery import recover_dead_runs
 from ._runfile import RunFile, run_names
+from ._storage import Storage
 
 SCAN = 60.0
 """Seconds between two looks for copies of the game that have died."""
@@ -27,7 +27,7 @@ class Kept(Protocol):
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
         """Time has passed. How far the session has got, and the elapsed clock's reading when the grace is over."""
 
-    def write(self, outbox: Outbox) -> bool:
+    def write(self) -> bool:
         """Write down what the game's thread could not. False if something is left."""
 
     def take_told(self) -> list[str]:
@@ -41,17 +41,19 @@ class Kept(Protocol):
 
 
 class Keeper:
-    """`runs`: the folder of run files; None with an outbox in memory, as is `run_file`."""
+    """Works on `storage`, wherever that is at the moment."""
 
-    def __init__(self, kept: Kept, outbox: Outbox, clock: Clock, runs: Path | None, run_file: RunFile | None) -> None:
+    def __init__(self, kept: Kept, storage: Storage, clock: Clock) -> None:
         self._kept = kept
-        self._outbox = outbox
+        self._storage = storage
         self._clock = clock
-        self._runs = runs
-        self._run_file = run_file
         self._next_scan: float | None = None  # on the elapsed clock; None: at once
-        self._beaten: Progress | None = None
+        self._beaten: tuple[RunFile, Progress] | None = None
         self._told: list[str] = []  # what the game was told, until it is written down
+
+    def search_again(self) -> None:
+        """The outbox has moved: look at once for what dead runs left there. Any thread."""
+        self._next_scan = None
 
     def turn(self) -> float:
         """Everything that is due. Seconds until the next beat, or the moment when a grace is over."""
@@ -68,10 +70,11 @@ class Keeper:
     def close(self) -> None:
         """Write and flush what is left, and leave nothing to recover; if that fails, leave it to the next start."""
         written = self._guarded(self._write)
-        self._guarded(self._outbox.sync)
-        if self._run_file is not None and written:
-            self._run_file.close()
-        self._outbox.close()
+        outbox, run_file = self._storage.outbox.keepers, self._storage.run_file
+        self._guarded(outbox.sync)
+        if run_file is not None and written and self._storage.durable:
+            run_file.close()
+        outbox.close()
 
     def _guarded(self, step: Callable[[], bool | None]) -> bool:
         """One step's trouble is no other step's; False if there was any."""
@@ -82,25 +85,27 @@ class Keeper:
             return False
 
     def _beat(self, progress: Progress | None) -> None:
-        if self._run_file is not None and progress is not None and progress != self._beaten:
-            self._run_file.beat(progress)
-            self._beaten = progress
+        run_file = self._storage.run_file
+        if run_file is not None and progress is not None and (run_file, progress) != self._beaten:
+            run_file.beat(progress)
+            self._beaten = run_file, progress
 
     def _write(self) -> bool:
         self._told += self._kept.take_told()
         if self._told:
-            self._outbox.told(self._told)
+            self._storage.outbox.keepers.told(self._told)
             self._told = []
-        return self._kept.write(self._outbox)
+        return self._kept.write()
 
     def _scan(self) -> None:
         first = self._next_scan is None
         self._next_scan = self._clock.now().elapsed + SCAN
+        outbox, runs, run_file = self._storage.outbox.keepers, self._storage.runs, self._storage.run_file
         receipts: list[Receipt] = []
         try:
-            if self._runs is not None:
-                recover_dead_runs(self._outbox, self._runs)
-            if first and self._runs is not None and self._run_file is not None:
-                receipts = self._outbox.untold(self._run_file.run, run_names(self._runs))
+            if runs is not None:
+                recover_dead_runs(outbox, runs)
+            if first and runs is not None and run_file is not None:
+                receipts = outbox.untold(run_file.run, run_names(runs))
         finally:
             self._kept.recovered(receipts)

@@ -41,7 +41,7 @@ def _dropped(totals: dict[str, int]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """What the outbox gave a session at its start."""
+    """What the outbox gave a session at its start. `number` 0: none, in memory."""
 
     number: int
     previous_id: str | None
@@ -122,13 +122,21 @@ class Outbox(Database):
         script_data: str,
         about: str,
         previous_id: str | None,
+        known_number: int = 0,
     ) -> Numbered:
-        """Give the session the next number and write it down as open. No `player_id`: the installation plays."""
+        """Give the session the next number and write it down as open. No `player_id`: the installation plays.
+
+        A session that is open here already keeps what it has. In memory it has the number that the disk gave it
+        before, or 0: none.
+        """
         with self.transaction():
+            here = self._read("SELECT number, previous_id, player_id FROM sessions WHERE session_id = ?", session_id)
+            if here:
+                return Numbered(*here[0])
             self._count("last_number")
             last = self._meta("last_session_id")
             numbered = Numbered(
-                number=self._meta("last_number"),
+                number=self._meta("last_number") if self.durable else known_number,
                 previous_id=previous_id or (last if isinstance(last, str) else None),
                 player_id=player_id or self.installation_id,
             )
@@ -308,7 +316,7 @@ class Outbox(Database):
 
     def adopt(self, table: str, row: dict[str, Any]) -> bool:
         """Take over a row of a damaged outbox, unless it makes no sense, or one like it is here. True if taken."""
-        row.pop("seq", None)
+        row = {column: value for column, value in row.items() if column != "seq"}
         if table != "meta" and not self._makes_sense(row):
             return False
         conflict = "REPLACE" if table == "meta" else "IGNORE"  # the installation stays the same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ._lock import held_here
 from ._outbox import Outbox
 from ._runfile import dead_runs, run_path
 
@@ -22,5 +23,6 @@ def recover_dead_runs(outbox: Outbox, runs: Path) -> None:
         for dead in found:  # their locks, too, would keep every other look away
             dead.leave()
     for run in outbox.unfinished_runs():
-        if not run_path(runs, run).exists():  # it is made before the run's first session
+        path = run_path(runs, run)
+        if not path.exists() and not held_here(path):  # it is made before the run's first session
             outbox.recover(run, None)

@@ -18,14 +18,15 @@ _LONGEST = 1e14
 _SENSELESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
-def end_of(row: tuple[Any, ...], installation_id: str, numbered: bool) -> End:
-    """The end that `row` (END_COLUMNS, and what may follow them) says it is, right or wrong."""
+def end_of(row: tuple[Any, ...], installation_id: str, durable: bool) -> End:
+    """The end that `row` (END_COLUMNS, and what may follow them) says it is, right or wrong. Of an outbox in memory
+    (not `durable`) the counters are not the installation's."""
     session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about, counters = row[
         :11
     ]
     return End(
         session_id=session_id,
-        number=number if numbered else None,
+        number=number or None,
         previous_id=previous_id,
         installation_id=installation_id,
         player_id=player_id,
@@ -35,7 +36,7 @@ def end_of(row: tuple[Any, ...], installation_id: str, numbered: bool) -> End:
         reason=reason,
         script_data=script_data,
         about=about,
-        counters=counters if numbered else None,
+        counters=counters if durable else None,
     )
 
 

@@ -37,18 +37,23 @@ def _decode(record: bytes) -> Progress | None:
 
 
 class RunFile:
-    """This process's run file, locked until close() or death. Raises OSError if it cannot be made."""
+    """This process's run file, locked until close() or death. Raises OSError if it cannot be made.
 
-    def __init__(self, folder: Path) -> None:
+    `run`: its name if it had one before and has been removed.
+    """
+
+    def __init__(self, folder: Path, run: str | None = None) -> None:
         self._beating = threading.Lock()
         self._closed = False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
-            self.run = uuid.uuid4().hex
+            self.run = run or uuid.uuid4().hex
             path = folder / f"{self.run}{_SUFFIX}"
             try:
                 self._lock = FileLock(path)
             except BlockingIOError:  # a copy that looks for dead runs was quicker than our lock
+                if run:
+                    raise
                 continue
             if self._lock.still_there():
                 return

@@ -51,11 +51,21 @@ def test_sessions_are_numbered_from_one_without_gaps(outbox: Outbox) -> None:
     assert numbers == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_start_that_fails_takes_no_number(outbox: Outbox) -> None:
-    """Number and open session are one commit: the same id again fails whole, and the next session has no gap."""
-    start(outbox, "s1")
+def test_a_start_that_fails_takes_no_number(path: Path, outbox: Outbox) -> None:
+    """Number and open session are one commit: it fails whole, and the next session has no gap."""
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TRIGGER no BEFORE INSERT ON sessions BEGIN SELECT raise(ABORT, 'no'); END")
     with pytest.raises(OutboxError):
         start(outbox, "s1")
+    db.execute("DROP TRIGGER no")
+    db.close()
+    assert start(outbox, "s2").number == 1
+
+
+def test_a_session_that_is_open_already_keeps_its_number(outbox: Outbox) -> None:
+    """Started again, as after a move to memory and back, it is the same session."""
+    first = start(outbox, "s1")
+    assert start(outbox, "s1") == first
     assert start(outbox, "s2").number == 2
 
 

@@ -1118,30 +1118,6 @@ def test_without_a_disk_the_game_goes_on(
     assert caplog.text.count("memory") == 1
 
 
-def test_a_disk_that_fails_later_costs_no_end(player: Player, caplog: pytest.LogCaptureFixture) -> None:
-    """Writes fail for a while (a full disk): nothing raises, it is said once, and later all is written."""
-    plugin = install()
-    player.wait(5)
-    assert plugin._engine is not None
-    boxes = [plugin._engine._outbox, plugin._engine._keeper._outbox]
-    for box in boxes:
-        pages = box._read("PRAGMA page_count")[0][0]
-        box._read(f"PRAGMA max_page_count = {pages}")
-    big = {"x": "y" * 60_000}
-    plugin.end_session(big)
-    plugin.start_session()
-    player.wait(5)
-    assert plugin.status().durable is False
-    assert plugin.status().last_error is not None
-    assert caplog.text.count("full") == 1
-    for box in boxes:
-        box._read("PRAGMA max_page_count = 1000000")
-    player.wait(2)
-    assert plugin.status().durable is True
-    assert number(plugin) == 2
-    assert [(end.number, len(end.script_data) > 60_000) for end in player.ends] == [(1, True)]
-
-
 def test_a_busy_outbox_costs_no_end(player: Player, folder: Path) -> None:
     """Another process holds the write lock while the player leaves: the frame goes on, the keeper writes it later."""
     plugin = install()

@@ -16,7 +16,7 @@ from gs_pygame._errors import OutboxDamagedError, OutboxError
 from gs_pygame._outbox import Outbox
 from gs_pygame._runfile import RunFile
 from gs_pygame._salvage import mark_damaged, open_or_replace
-from gs_pygame._storage import erase_leftovers, open_storage
+from gs_pygame._storage import Storage, erase_leftovers
 
 Damage = Callable[[Path], None]
 
@@ -131,8 +131,8 @@ def test_a_file_that_another_copy_has_open_is_left_alone(path: Path) -> None:
         mark_damaged(path)
         with pytest.raises(OutboxError, match="another copy"):
             reopened(path)
-        storage = open_storage(path.parent)
-        assert not storage.outbox.durable
+        storage = Storage(path.parent)
+        assert not storage.durable
         assert storage.run_file is None
         assert aside(path) == []
 

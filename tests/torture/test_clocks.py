@@ -150,8 +150,8 @@ def test_a_heartbeat_from_another_time(settings: Settings, years: float) -> None
     advance(player, 10 * HEARTBEAT)
     engine = dead._engine
     assert engine is not None
-    assert engine._run_file is not None
-    run = engine._run_file
+    assert engine._storage.run_file is not None
+    run = engine._storage.run_file
     engine._keeper_worker.stop = lambda timeout: True  # type: ignore[method-assign]
     run._lock.close()  # its process dies
     when = player.clock.now().wall + years

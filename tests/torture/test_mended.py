@@ -38,9 +38,9 @@ def test_a_start_that_was_rolled_back_does_not_follow_itself(monkeypatch: pytest
     with monkeypatch.context() as disk:
         disk.setattr(outbox, "save", full)
         with pytest.raises(OutboxError):
-            journal.write(outbox, wait=True)
+            journal.write(lambda: outbox, wait=True)
         assert not journal.numbered
-    assert journal.write(outbox, wait=True)
+    assert journal.write(lambda: outbox, wait=True)
     assert journal.numbered["s1"].number == 1
     assert journal.numbered["s1"].previous_id is None
 

@@ -1,0 +1,141 @@
+"""The outbox leaves a disk that fails it, and comes back to it. What had to be said to the player's server meanwhile is
+said from memory.
+
+        writes fail again and again                  every RETRY seconds
+    ON DISK ------------------------> IN MEMORY ------------------------> ON DISK
+        files removed under us: what is open can still be read, and goes into new ones
+    ON DISK --------------------------------------------------------------> ON DISK
+
+`watch` is cheap and the keeper's; `turn` is the courier's thread's, which may wait for a disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from ._clock import Clock, Instant
+from ._errors import OutboxError
+from ._journal import Journal
+from ._outbox import Outbox
+from ._rows import response_of
+from ._storage import Connections, Storage
+
+log = logging.getLogger("gs_pygame")
+
+RETRY = 5.0
+"""Seconds between two attempts to use the disk again."""
+
+FAILURES = 3
+"""Failed writes in a row, a beat apart: the first has made room on a full disk, which helps the next."""
+
+
+class Failover:
+    """`lock`: the engine's, under which the game uses the outbox."""
+
+    def __init__(self, storage: Storage, journal: Journal, lock: threading.RLock, clock: Clock) -> None:
+        self._storage = storage
+        self._journal = journal
+        self._lock = lock
+        self._clock = clock
+        self._failures = 0
+        self._last_error: Exception | None = None
+        self._next_try = clock.now().elapsed + RETRY
+
+    def failed(self, error: Exception) -> None:
+        """A write failed, though nobody held the file."""
+        self._failures += 1
+        self._last_error = error
+
+    def worked(self) -> None:
+        self._failures = 0
+
+    def watch(self, at: Instant) -> bool:
+        """Whether there is something to do in `turn`."""
+        self._storage.look()
+        return self._failures >= FAILURES if self._storage.durable else at.elapsed >= self._next_try
+
+    def turn(self) -> bool:
+        """Move if need be, and if possible. True if the outbox has moved."""
+        if not self.watch(self._clock.now()):
+            return False
+        if not self._storage.durable:
+            return self._to_disk()
+        self._to_memory()
+        return True
+
+    def _to_memory(self) -> None:
+        self._storage.complain(self._last_error)
+        memory = Outbox(None)
+        memory.installation_id = self._storage.outbox.games.installation_id
+        with self._journal.moved(), self._lock:
+            old, self._storage.outbox = self._storage.outbox, Connections(memory, memory, memory)
+        old.close()
+        self._wait()
+
+    def _to_disk(self) -> bool:
+        self._wait()
+        try:
+            new = self._storage.open()
+        except (OSError, OutboxError):
+            return False
+        run_file, old = self._storage.run_file, self._storage.outbox
+        assert run_file is not None
+        try:
+            with self._journal.moved():
+                bring = _bring_home if old.games.path is None else _carry_on
+                bring(old.games, new.games, run_file.run)
+                with self._lock:
+                    self._storage.outbox = new
+                self._journal.run = run_file.run
+        except OutboxError:
+            new.close()
+            return False
+        old.close()
+        self._storage.look()
+        log.warning("gs_pygame: ended sessions are kept on disk again, in %s", new.games.path)
+        return True
+
+    def _wait(self) -> None:
+        self._failures = 0
+        self._next_try = self._clock.now().elapsed + RETRY
+
+
+def _bring_home(memory: Outbox, outbox: Outbox, run: str) -> None:
+    """What ended in memory is recorded as if it had ended here, and takes its number; the open session is the
+    journal's to enter again."""
+    with outbox.transaction():
+        for row in memory.rows("sessions"):
+            outbox.withdraw(row["session_id"])  # left from before, if the disk failed while the player was away
+        for row in memory.rows("ends"):
+            if row["state"] == "waiting":
+                continue
+            session_id, script_data = row["session_id"], row["script_data"]
+            player_id = None if row["player_id"] == memory.installation_id else row["player_id"]
+            outbox.start(run, session_id, row["started_at"], player_id, script_data, row["about"], row["previous_id"])
+            outbox.withdraw(session_id)
+            outbox.save(session_id, row["reason"], row["active"], row["wall"], script_data)
+            outbox.release(session_id)
+            response = response_of(row["answer"]) if row["state"] == "delivered" else None
+            if response:
+                outbox.deliver(session_id, response, run)
+                if row["told"]:
+                    outbox.told([session_id])
+            elif row["state"] == "rejected":
+                outbox.reject(session_id, row["answer"])
+
+
+def _carry_on(removed: Outbox, outbox: Outbox, run: str) -> None:
+    """Into new files goes what the removed ones held: all but what other copies of the game, which live, carry
+    themselves."""
+    with outbox.transaction():
+        if not outbox.counts().started:
+            for row in removed.rows("meta"):
+                outbox.adopt("meta", row)
+            outbox.installation_id = removed.installation_id
+        for row in removed.rows("sessions"):
+            if row["run"] == run:
+                outbox.adopt("sessions", row)
+        for row in removed.rows("ends"):
+            if row["run"] == run or row["state"] != "waiting":
+                outbox.adopt("ends", row)
