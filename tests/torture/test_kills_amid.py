@@ -1,0 +1,240 @@
+"""Killed in the midst of what happens rarely: an erase, a migration, a recovery. The next start mends it."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sqlite3
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gs_pygame import SessionPlugin, _consent, _schema
+from gs_pygame._lifecycle import Progress
+from gs_pygame._outbox import Outbox
+from gs_pygame._recovery import recover_dead_runs
+from gs_pygame._runfile import _encode
+from gs_pygame._settings import Settings
+from gs_pygame.testing import FakeDestination, Player
+
+from .counts import AMID_KILLS, SEED
+from .victim import Begin, Victim, victim
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKILL are POSIX's"),
+    pytest.mark.timeout(120 + AMID_KILLS),
+]
+
+Report = Callable[[object], None]
+
+PLAYER = "player-who-says-no"
+DATA = "data-of-the-player"
+
+
+def moments(kind: str, took: float) -> list[float]:
+    """When to kill: from before the beginning to after the end of what takes so long, in seconds."""
+    chance = random.Random(f"{SEED}/{kind}")
+    return [1.2 * took * chance.random() for _ in range(AMID_KILLS)]
+
+
+def longest(do: Callable[[], Victim]) -> float:
+    """Seconds that the slowest of three takes that nobody kills."""
+    return max(do().took for _ in range(3))
+
+
+def fill(path: Path, count: int) -> list[str]:
+    """Ends that are ready to go, some of them in the WAL only; their ids in order."""
+    ids = [str(uuid.uuid4()) for _ in range(count)]
+    for half in (ids[: count // 2], ids[count // 2 :]):
+        with closing(Outbox(path)) as outbox, outbox.transaction():
+            for session_id in half:
+                outbox.start("run", session_id, 1.8e9, PLAYER, json.dumps({"x": DATA * 20}), "{}", None)
+                outbox.save(session_id, "quit", 60.0, 60.0, json.dumps({"x": DATA * 20}))
+                outbox.release(session_id)
+    return ids
+
+
+def ids_in(outbox: Outbox) -> list[str]:
+    return [queued.end.session_id for queued in outbox.ready(10_000)]
+
+
+# An erase
+
+
+def settings(folder: Path) -> Settings:
+    return Settings(data_dir=folder, hook=False, player_id=PLAYER, script_data={"x": DATA}, exit_delivery="next-start")
+
+
+def deny(folder: Path) -> Callable[[Begin], None]:
+    """A game in which the player says no, after some sessions of which none could be sent."""
+
+    def do(begin: Begin) -> None:
+        destination = FakeDestination()
+        destination.offline = True
+        plugin = SessionPlugin(settings(folder), destination, focused=lambda: True)
+        for _ in range(5):
+            plugin.end_session()
+            plugin.start_session()
+        with closing(sqlite3.connect(folder / "outbox.sqlite3")) as db:
+            ids = [row[0] for row in db.execute("SELECT session_id FROM ends UNION SELECT session_id FROM sessions")]
+            ids += [row[0] for row in db.execute("SELECT value FROM meta WHERE key = 'installation_id'")]
+        begin(" ".join(ids).encode())
+        plugin.set_consent("denied")
+
+    return do
+
+
+def test_killed_while_erasing(tmp_path: Path, report: Report) -> None:
+    """The player says no, and the game is killed meanwhile. If the choice was noted, nothing of theirs is on disk once
+    the game has started again, whatever lay there; with a later yes, numbers begin at 1, and none is lost."""
+    took = longest(lambda: victim(deny(Path(tempfile.mkdtemp(dir=tmp_path)))))
+    erased = 0
+    for n, moment in enumerate(moments("erase", took)):
+        folder = tmp_path / f"{n}"
+        fill(folder / "outbox.sqlite3", 50)
+        shutil.copy(folder / "outbox.sqlite3", folder / "outbox.sqlite3.damaged-1")
+        said = victim(deny(folder), moment).said
+        player = Player(frame=lambda: None)
+        if _consent.load(folder) != "denied":
+            continue  # it was killed before that: the player will be asked again
+        erased += 1
+        with player.plugin(settings(folder)) as plugin:
+            assert plugin.session is None
+            player.clock.advance(1)
+            left = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+            told = [PLAYER.encode(), DATA.encode(), *said.split()]
+            assert [words for words in told if words in left] == []
+            plugin.set_consent("granted")
+            plugin.end_session()
+            player.clock.advance(1)
+        assert [end.number for end in player.ends] == [1]
+    report(f"{erased} of {AMID_KILLS} erased; an erase takes {took * 1000:.1f} ms")
+
+
+# A migration
+
+LATER = (
+    "ALTER TABLE ends ADD COLUMN later TEXT",
+    "UPDATE ends SET later = session_id || script_data",
+    "CREATE TABLE moved AS SELECT * FROM ends",
+    "DROP TABLE moved",
+    "CREATE INDEX ends_later ON ends (later)",
+)
+"""A step of some time to come, which takes a while."""
+
+
+def first_version(path: Path, count: int) -> list[str]:
+    """An outbox as the first release made it, with ends that are ready to go; their ids in order."""
+    ids = [str(uuid.uuid4()) for _ in range(count)]
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("BEGIN")
+        for statement in _schema.MIGRATIONS[0]:
+            db.execute(statement)
+        db.execute("PRAGMA user_version = 1")
+        db.execute("INSERT INTO meta VALUES ('last_number', ?)", (count,))
+        for number, session_id in enumerate(ids, 1):
+            db.execute(
+                "INSERT INTO ends (session_id, run, state, bytes, number, player_id, started_at, active, wall, reason,"
+                " script_data, about) VALUES (?, 'run', 'ready', 300, ?, 'ada', 1.8e9, 60.0, 60.0, 'quit', '{}', '{}')",
+                (session_id, number),
+            )
+        db.execute("COMMIT")
+    return ids
+
+
+def test_killed_while_migrating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report) -> None:
+    """An older file is brought forward, and the process killed meanwhile: the file is of one version or of the other,
+    and the next start finds all that was in it."""
+    monkeypatch.setattr(_schema, "MIGRATIONS", (*_schema.MIGRATIONS, LATER))
+    latest = len(_schema.MIGRATIONS)
+
+    def forward(path: Path) -> Callable[[Begin], None]:
+        def do(begin: Begin) -> None:
+            begin(b"")
+            Outbox(path)
+
+        return do
+
+    def measured() -> Victim:
+        path = Path(tempfile.mkdtemp(dir=tmp_path), "outbox.sqlite3")
+        first_version(path, 1000)
+        return victim(forward(path))
+
+    took = longest(measured)
+    versions = []
+    for n, moment in enumerate(moments("migration", took)):
+        path = tmp_path / f"{n}.sqlite3"
+        ids = first_version(path, 1000)
+        victim(forward(path), moment)
+        with closing(sqlite3.connect(path)) as db:
+            version = _schema.version_of(db)
+            columns = {row[1] for row in db.execute("PRAGMA table_info(ends)")}
+        assert (version, "later" in columns, "counters" in columns) in [(1, False, False), (latest, True, True)]
+        versions.append(version)
+        with closing(Outbox(path)) as outbox:
+            assert ids_in(outbox) == ids
+            assert outbox._read("PRAGMA integrity_check") == [("ok",)]
+            assert _schema.version_of(outbox._db) == latest
+    report(f"{versions.count(1)} of {AMID_KILLS} still old; a migration takes {took * 1000:.1f} ms")
+
+
+# A recovery
+
+DEAD = 30
+
+
+def dead_copies(folder: Path) -> dict[str, tuple[str, float]]:
+    """Copies that died while they were played, or away: session id -> how its end is to read."""
+    (folder / "runs").mkdir(parents=True)
+    wanted = {}
+    with closing(Outbox(folder / "outbox.sqlite3")) as outbox:
+        for n in range(DEAD):
+            run, session_id = uuid.uuid4().hex, str(uuid.uuid4())
+            outbox.start(run, session_id, 1.8e9, None, "{}", "{}", None)
+            wanted[session_id] = ("abnormal", 10.0 + n)
+            if n % 3 == 0:
+                outbox.save(session_id, "background", 5.0, 5.0, "{}")
+                wanted[session_id] = ("background", 5.0)
+            (folder / "runs" / f"{run}.run").write_bytes(_encode(Progress(session_id, 10.0 + n, 20.0 + n)))
+    return wanted
+
+
+def test_killed_while_recovering(tmp_path: Path, report: Report) -> None:
+    """Copies have died; one that lives finishes their sessions, and is killed meanwhile: the next one does the rest,
+    and every session has one end, as long as it was."""
+
+    def another_copy(folder: Path) -> Callable[[Begin], None]:
+        def do(begin: Begin) -> None:
+            outbox = Outbox(folder / "outbox.sqlite3")
+            begin(b"")
+            recover_dead_runs(outbox, folder / "runs")
+
+        return do
+
+    def measured() -> Victim:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        dead_copies(folder)
+        return victim(another_copy(folder))
+
+    took = longest(measured)
+    left = []
+    for n, moment in enumerate(moments("recovery", took)):
+        folder = tmp_path / f"{n}"
+        wanted = dead_copies(folder)
+        victim(another_copy(folder), moment)
+        left.append(len(list((folder / "runs").iterdir())))
+        with closing(Outbox(folder / "outbox.sqlite3")) as outbox:
+            recover_dead_runs(outbox, folder / "runs")
+            ends = [queued.end for queued in outbox.ready(100)]
+        assert {end.session_id: (end.reason, end.active) for end in ends} == wanted
+        assert len(ends) == DEAD
+        assert list((folder / "runs").iterdir()) == []
+    amid = sum(0 < count < DEAD for count in left)
+    report(f"{amid} of {AMID_KILLS} in the middle of it; a recovery takes {took * 1000:.1f} ms")
