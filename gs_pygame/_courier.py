@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ._backoff import Backoff
 from ._clock import Clock
-from ._errors import OutboxError
+from ._errors import OutboxDamagedError, OutboxError
 from ._lock import FileLock
 from ._outbox import Outbox, Queued, Receipt
 from .destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
@@ -88,15 +87,17 @@ class Courier:
         """There is hope: try in the next turn, whatever the backoff says. Any thread."""
         self._nudged = True
 
-    def move(self, outbox: Outbox, lock_path: Path | None, run: str) -> None:
-        """What is ready lies elsewhere from now on. Between two turns."""
-        self._free_lock()
-        self._outbox = outbox
-        self._lock_path = lock_path
-        self._run = run
+    def work_on(self, outbox: Outbox, lock_path: Path | None, run: str) -> None:
+        """From now on what is ready lies there, if it did not already. Between two turns."""
+        if (outbox, lock_path, run) != (self._outbox, self._lock_path, self._run):
+            self._free_lock()
+            self._outbox, self._lock_path, self._run = outbox, lock_path, run
 
     def turn(self) -> float | None:
-        """Deliver at most one end. Seconds until the next turn; None: when there is something new."""
+        """Deliver at most one end. Seconds until the next turn; None: when there is something new.
+
+        Raises OutboxDamagedError, which no waiting mends.
+        """
         if not self._may_send():
             self._free_lock()
             return None
@@ -118,10 +119,11 @@ class Courier:
                 self._free_lock()
                 return None
             return self._deliver(*queue)
+        except OutboxDamagedError:
+            self._wait(self._backoff.next())
+            raise
         except OutboxError as error:
             self._say(logging.WARNING, f"the outbox cannot be read or written: {error}")
-            with suppress(OutboxError):
-                self._outbox.make_room()  # in case the disk is full
             return self._wait(self._backoff.next())
 
     def close(self) -> None:
@@ -135,6 +137,11 @@ class Courier:
         self._passed_by = head.end.session_id if passing else None
         outcome = self._attempt(chosen)
         try:
+            return self._record(chosen, head if passing else None, outcome)
+        except OutboxDamagedError:
+            raise
+        except OutboxError:  # a full disk, perhaps; without its receipt the end would be sent again
+            self._outbox.make_room()
             return self._record(chosen, head if passing else None, outcome)
         finally:
             self._on_turn()

@@ -159,7 +159,7 @@ class Database:
             return
         try:
             wal = os.open(f"{self.path}-wal", os.O_RDWR)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
         try:  # SQLite puts no lock on this file, so opening and closing it by hand takes none away
             getattr(os, "fdatasync", os.fsync)(wal)

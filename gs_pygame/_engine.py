@@ -21,7 +21,7 @@ from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
 from ._failover import Failover
 from ._journal import Entry, Journal, Login
 from ._keeper import Keeper
-from ._lifecycle import Decision, Lifecycle, Progress, Save
+from ._lifecycle import HEARTBEAT, Decision, Lifecycle, Progress, Save
 from ._messages import Reason, Session, Status, dump_script_data, to_datetime
 from ._outbox import GAME_PATIENCE, Receipt
 from ._salvage import mark_damaged, remove_asides
@@ -188,7 +188,8 @@ class Engine:
             raise
         except OutboxError as error:
             self._failover.failed(error)
-            self._dirty = True
+            self._flush_due = True
+            self._courier_worker.wake()
             raise
         self._failover.worked()
         self._trouble = None
@@ -205,24 +206,25 @@ class Engine:
 
     def _courier_turn(self) -> float | None:
         """A turn of the courier's thread, which may wait for the disk as well as for the network."""
-        if self._flush_due:
-            self._flush_due = False
-            if self._failover.turn():
-                self._move()
-            outbox = self._storage.outbox.couriers
-            try:
-                outbox.prune()
-                outbox.sync()
-                outbox.hold_reserve()
-            except (OSError, OutboxError) as error:
-                self.trouble(error)
-        return self._courier.turn()
+        try:
+            if self._flush_due:
+                self._flush_due = False
+                self._keep_house()
+            return self._courier.turn()
+        except (OSError, OutboxError) as error:
+            self.trouble(error)
+            return HEARTBEAT
 
-    def _move(self) -> None:
-        self._courier.move(self._storage.outbox.couriers, self._storage.delivery_lock, self._journal.run)
-        self._keeper.search_again()
-        self._dirty = True
-        self._keeper_worker.wake()
+    def _keep_house(self) -> None:
+        if self._failover.turn():
+            self._keeper.search_again()
+            self._keeper_worker.wake()
+        outbox = self._storage.outbox.couriers
+        self._courier.work_on(outbox, self._storage.delivery_lock, self._journal.run)
+        self._failover.make_room()
+        outbox.prune()
+        outbox.sync()
+        outbox.hold_reserve()
 
     def take_told(self) -> list[str]:
         with self._lock:
@@ -241,6 +243,7 @@ class Engine:
         path = self._storage.outbox.games.path
         if isinstance(error, OutboxDamagedError) and path:
             mark_damaged(path)
+            self._failover.damaged(error)
         self._trouble = f"the outbox cannot be used: {error}"
         if self._trouble not in self._said:
             self._said.add(self._trouble)

@@ -15,7 +15,7 @@ import logging
 import threading
 
 from ._clock import Clock, Instant
-from ._errors import OutboxError
+from ._errors import OutboxDamagedError, OutboxError
 from ._journal import Journal
 from ._outbox import Outbox
 from ._rows import response_of
@@ -41,10 +41,16 @@ class Failover:
         self._failures = 0
         self._last_error: Exception | None = None
         self._next_try = clock.now().elapsed + RETRY
+        self._damaged: Connections | None = None
 
     def failed(self, error: Exception) -> None:
         """A write failed, though nobody held the file."""
         self._failures += 1
+        self._last_error = error
+
+    def damaged(self, error: Exception) -> None:
+        """The file is damaged: nothing written to it now is safe."""
+        self._failures = FAILURES
         self._last_error = error
 
     def worked(self) -> None:
@@ -64,13 +70,21 @@ class Failover:
         self._to_memory()
         return True
 
+    def make_room(self) -> None:
+        """After a failed write, in case the disk is full. The courier's thread. Raises OutboxError."""
+        if self._failures:
+            self._storage.outbox.couriers.make_room()
+
     def _to_memory(self) -> None:
         self._storage.complain(self._last_error)
         memory = Outbox(None)
         memory.installation_id = self._storage.outbox.games.installation_id
         with self._journal.moved(), self._lock:
             old, self._storage.outbox = self._storage.outbox, Connections(memory, memory, memory)
-        old.close()
+        if isinstance(self._last_error, OutboxDamagedError):
+            self._damaged = old  # closed, it would write into what is to be read once more
+        else:
+            old.close()
         self._wait()
 
     def _to_disk(self) -> bool:
@@ -85,6 +99,7 @@ class Failover:
             with self._journal.moved():
                 bring = _bring_home if old.games.path is None else _carry_on
                 bring(old.games, new.games, run_file.run)
+                new.couriers.hold_reserve()  # else a full disk would fail us again at once
                 with self._lock:
                     self._storage.outbox = new
                 self._journal.run = run_file.run

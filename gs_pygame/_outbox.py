@@ -324,7 +324,7 @@ class Outbox(Database):
         return self._change(f"INSERT OR {conflict} INTO {table} ({columns}) VALUES ({marks})", *row.values()) == 1
 
     def _makes_sense(self, row: dict[str, Any]) -> bool:
-        played = {"active": 0.0, "wall": 0.0, "reason": "abnormal", **row}
+        played = {"active": 0.0, "wall": 0.0, "reason": "abnormal", "counters": None, **row}
         try:
             uuid.UUID(row["session_id"])
             return is_sound(self._end(tuple(played[column] for column in END_COLUMNS.split(", "))))

@@ -393,15 +393,20 @@ def test_an_outbox_in_trouble_is_asked_again(scene: Scene, log: Log, monkeypatch
 
 
 def test_an_answer_that_could_not_be_written_is_asked_for_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server has it, but the disk has no receipt: the same requestId goes out again, and it is told once."""
+    """The server has it, but the disk has no receipt, nor at a second try: the same requestId goes out again, and it
+    is told once."""
+    tries = []
 
     def busy(session_id: str, response: EndSessionResponse, run: str) -> None:
-        monkeypatch.undo()
+        tries.append(session_id)
+        if len(tries) == 2:
+            monkeypatch.undo()
         raise OutboxBusyError("database is locked")
 
     monkeypatch.setattr(scene.courier._outbox, "deliver", busy)
     (session_id,) = scene.put()
     scene.wait(CAP)
+    assert tries == [session_id] * 2
     assert scene.attempts == [session_id] * 2
     assert len(scene.receipts) == 1
     assert scene.outbox.counts().delivered == 1

@@ -1,0 +1,42 @@
+"""Fixtures: a disk of its own, and a player whose files lie on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pygame
+import pytest
+from disk_kit import Disk, mount
+
+from gs_pygame import testing
+from gs_pygame.testing import Player
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    path = tmp_path / "disk"
+    path.mkdir()
+    if not mount(path):
+        if os.environ.get("CI"):
+            pytest.fail("this machine lets nobody mount a tmpfs")
+        pytest.skip("mounting a tmpfs takes root on Linux")
+    try:
+        yield Disk(path)
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
+
+
+@pytest.fixture
+def player(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Player]:
+    """install() makes plugins whose files lie on the disk."""
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
+    pygame.init()
+    pygame.display.set_mode((64, 64))
+    pygame.event.clear()
+    with testing.game(disk.folder) as made:
+        yield made
+    pygame.quit()

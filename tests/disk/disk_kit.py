@@ -1,0 +1,45 @@
+"""A disk of 16 MiB that a test can fill."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+_BLOCK = 4096  # bytes: a tmpfs gives whole pages
+
+
+class Disk:
+    """A real file system of its own (tmpfs)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path / "data"
+        self._ballast = path / "ballast"
+
+    def fill(self) -> None:
+        """Another program takes all that is left."""
+        with self._ballast.open("ab", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(b"x" * _BLOCK)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+
+    def free(self) -> None:
+        """It gives it back."""
+        self._ballast.unlink()
+
+    def make_read_only(self, read_only: bool) -> None:
+        subprocess.run(["mount", "-o", f"remount,{'ro' if read_only else 'rw'}", self.path], check=True)
+
+
+def mount(path: Path) -> bool:
+    """Mount a disk there; False where that is not possible: it takes root, as CI has, on Linux."""
+    if sys.platform != "linux" or shutil.which("mount") is None:
+        return False
+    command = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=700", "tmpfs", str(path)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
