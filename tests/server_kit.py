@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 import gs_pygame
+from gs_pygame.server import Store
+from gs_pygame.server._protocol import parse_request, response
 
 DEADLINE = 30.0  # seconds; only a broken test waits this long
 
@@ -27,6 +29,7 @@ def listening(app: Starlette) -> Iterator[str]:
     """Serve `app` in a thread on a free port; yields the address without a slash at its end."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # see _serve._listen
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # who connects before the thread has started waits
     server = uvicorn.Server(uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_level="critical"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
@@ -113,6 +116,24 @@ def numbered(number: int | None, session_id: str | None = None, player: str = "a
     name = session_id or f"s-{number}"
     measured = {"id": name, "number": number, "installationId": "i-1", **session}
     return end(f"d_{name}", playerId=player, scriptData={"session": measured})
+
+
+def ends(numbers: Iterable[int], **session: Any) -> list[dict[str, Any]]:
+    """The ends of these sessions of one installation."""
+    installation = session.get("installationId", "i-1")
+    return [numbered(number, f"{installation}-{number}", **session) for number in numbers]
+
+
+def counters(started: int, ended: int, delivered: int, rejected: int = 0, **dropped: int) -> dict[str, Any]:
+    """What a client says of its sessions, as it travels with each end."""
+    return {"started": started, "ended": ended, "delivered": delivered, "rejected": rejected, "dropped": dropped}
+
+
+def record(store: Store, *bodies: dict[str, Any]) -> None:
+    """Have `store` receive these, without a network."""
+    for body in bodies:
+        request = parse_request(body)
+        store.record(request, response(request))
 
 
 PATH = "/rs/device/topsecret/EndSessionRequest"

@@ -30,7 +30,7 @@ class Gap:
 
     `received` counts different numbers, `last` is the highest number known of: `missing_count` is what they differ by.
     `missing` has the first and the last number of each range. `open`, `queued`, `rejected` and `dropped` are what the
-    installation said last. `repeated` counts numbers that several sessions bear: a data folder was copied or put back.
+    installation said last. `repeated` counts numbers that several sessions bear: a data folder was copied, or restored.
     """
 
     installation_id: str

@@ -88,13 +88,14 @@ a { color: var(--accent); }
 {% if gaps.installations %}
 {% set known = gaps.lost - gaps.unaccounted %}
 <div class="card gaps{% if gaps.unaccounted or gaps.repeated %} alarming{% endif %}">
-<strong>{% if gaps.lost %}{{ gaps.lost | count_of("session") }} missing{% endif %}
-{% if gaps.lost and gaps.repeated %} and {% endif %}
+<strong>{{ gaps.installations | count_of("player") }}: \
+{% if gaps.lost %}{{ gaps.lost | count_of("session") }} missing{% endif %}
+{% if gaps.lost and gaps.repeated %}, {% endif %}
 {% if gaps.repeated %}{{ gaps.repeated | count_of("number") }} used more than once{% endif %}
- of {{ gaps.installations | count_of("player") }}</strong>
+</strong>
 <p>{% if known %}{{ "{:,}".format(known) }} refused or dropped, as the game reports. {% endif %}
 {% if gaps.unaccounted %}{{ "{:,}".format(gaps.unaccounted) }} unaccounted for. {% endif %}
-{% if gaps.repeated %}A data folder was copied or put back. {% endif %}
+{% if gaps.repeated %}A data folder was copied, or restored from a backup. {% endif %}
 Player by player: <a href="/gaps">/gaps</a></p>
 </div>
 {% endif %}

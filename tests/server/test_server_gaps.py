@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
+import core_kit
 import httpx
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from server_kit import PATH, numbered
+from server_kit import PATH, counters, ends, numbered, record
 from sqlalchemy.dialects import postgresql
 
+from gs_pygame._messages import EndSessionResponse
+from gs_pygame._outbox import Outbox
+from gs_pygame.destinations.gamesparks import request_of
 from gs_pygame.server import Store, _gaps, open_store
 from gs_pygame.server._gaps import MAX_RANGES, Gap, GapTotals
-from gs_pygame.server._protocol import parse_request, response
-
-Counters = dict[str, Any]
-
-
-def record(store: Store, *bodies: dict[str, Any]) -> None:
-    for body in bodies:
-        request = parse_request(body)
-        store.record(request, response(request))
-
-
-def ends(numbers: Iterable[int], **session: Any) -> list[dict[str, Any]]:
-    installation = session.get("installationId", "i-1")
-    return [numbered(number, f"{installation}-{number}", **session) for number in numbers]
-
-
-def counters(started: int, ended: int, delivered: int, rejected: int = 0, **dropped: int) -> Counters:
-    return {"started": started, "ended": ended, "delivered": delivered, "rejected": rejected, "dropped": dropped}
+from gs_pygame.server._protocol import parse_request
 
 
 def only(gaps: list[Gap]) -> Gap:
@@ -159,82 +142,26 @@ def test_lies_neither_fail_nor_overflow() -> None:
     store.close()
 
 
-class HonestClient:
-    """A client that counts truly, and a network that loses answers, delivers late, and once in a while a whole end."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.started = self.delivered = self.rejected = self.dropped = 0
-        self.lost = 0  # acknowledged, and not with the server
-        self.hidden = 0  # with the server, though the client has given them up: each may hide a lost one
-        self.open: list[int] = []
-        self.queue: list[dict[str, Any]] = []
-        self.late: list[dict[str, Any]] = []
-        self.arrived: set[str] = set()
-
-    def do(self, step: str, which: int) -> None:
-        if step == "start":
-            self.started += 1
-            self.open.append(self.started)
-        elif step == "end" and self.open:
-            number = self.open.pop(which % len(self.open))
-            ended = self.started - len(self.open)
-            counts = counters(self.started, ended, self.delivered, self.rejected, full=self.dropped)
-            self.queue.append(numbered(number, counters=counts))
-        elif step == "arrive" and self.late:
-            self.arrive(self.late.pop(which % len(self.late)))
-        elif step not in ("start", "end", "arrive") and self.queue:
-            self.send(step, which % len(self.queue))
-
-    def send(self, step: str, which: int) -> None:
-        body = self.queue[which]
-        here = body["requestId"] in self.arrived
-        if step == "answer lost":
-            self.arrive(body)
-        elif step == "late":
-            self.late.append(body)
-        else:
-            del self.queue[which]
-            self.delivered += step in ("deliver", "lose")
-            self.rejected += step == "reject"
-            self.dropped += step == "drop"
-            if step == "deliver":
-                self.arrive(body)
-            elif step == "lose":
-                self.lost += not here
-                self.late = [other for other in self.late if other is not body]
-            else:
-                self.hidden += here or any(other is body for other in self.late)
-
-    def arrive(self, body: dict[str, Any]) -> None:
-        self.arrived.add(body["requestId"])
-        record(self.store, body)
-
-    def settle(self) -> None:
-        """Everything ends and arrives, and then one more session does."""
-        for step in ["end"] * len(self.open) + ["arrive"] * len(self.late):
-            self.do(step, 0)
-        for step in ["deliver"] * len(self.queue) + ["start", "end", "deliver"]:
-            self.do(step, 0)
-
-
-steps = ["start", "end", "deliver", "answer lost", "late", "arrive", "reject", "drop", "lose"]
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(steps), st.integers(0, 5)), max_size=40))
-def test_nothing_is_called_lost_that_is_not_and_in_the_end_all_that_is(life: list[tuple[str, int]]) -> None:
-    """Whatever happens to an honest client, no more is unaccounted for than is lost; once all is quiet, just that."""
-    store = open_store("sqlite://")
-    client = HonestClient(store)
-    for step, which in life:
-        client.do(step, which)
-        assert sum(gap.unaccounted for gap in store.gaps(10)) <= client.lost
-    client.settle()
-    gaps = store.gaps(10)
-    assert client.lost - client.hidden <= sum(gap.unaccounted for gap in gaps) <= client.lost
-    assert all(gap.repeated == gap.open == gap.queued == 0 for gap in gaps)
-    store.close()
+def test_what_the_plugin_counts_is_understood(store: Store, tmp_path: Path) -> None:
+    """From the real outbox: one end refused, one acknowledged and then lost by the server, one session still played."""
+    outbox = Outbox(tmp_path / "outbox.sqlite3")
+    for name in ("s1", "refused", "lost", "s4", "s5"):
+        core_kit.ready(outbox, name)
+        if name == "s5":
+            core_kit.start(outbox, "played")
+        for queued in outbox.ready(1):
+            if name == "refused":
+                outbox.reject(name, "no")
+                continue
+            if name != "lost":
+                record(store, request_of(queued.end))
+            outbox.deliver(name, EndSessionResponse(None))
+    core_kit.ready(outbox, "s7")
+    record(store, request_of(outbox.ready(1)[0].end))
+    gap = only(store.gaps(10))
+    assert gap.missing == [(2, 3), (6, 6)]
+    assert (gap.open, gap.queued, gap.rejected, gap.dropped, gap.unaccounted) == (1, 0, 1, {}, 1)
+    outbox.close()
 
 
 OLD_FILE = """
@@ -268,6 +195,8 @@ def test_a_file_of_the_version_before_is_completed(tmp_path: Path) -> None:
     store.close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        indexes = connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall()
+        assert ("sessions_by_number",) in indexes
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         connection.execute(
             "INSERT INTO sessions (request_id, received_at, script_data, answer) VALUES ('x', 9, '', '')"
@@ -332,50 +261,3 @@ def test_hostile_counters_lose_no_end(client: httpx.Client, bad: object) -> None
     (item,) = client.get("/gaps").json()
     assert item["dropped"] == ({"ü": 1} if isinstance(bad, dict) else {})
     assert client.get("/").status_code == 200
-
-
-def test_the_page_is_silent_when_nothing_is_lost(client: httpx.Client) -> None:
-    """Nor does a session that is still played or on its way make a gap for people."""
-    client.post(PATH, json=numbered(2, counters=counters(4, 3, 0)))
-    assert client.get("/gaps").json()
-    assert "/gaps" not in client.get("/").text
-
-
-@pytest.mark.parametrize(
-    ("bodies", "said", "unsaid"),
-    [
-        (ends([2]), ["1 session missing of 1 player", "1 unaccounted for."], ["refused", "copied", "sessions missing"]),
-        (
-            ends([5], counters=counters(5, 5, 0, 1, full=3)),
-            ["4 sessions missing of 1 player", "4 refused or dropped"],
-            ["unaccounted", "alarming"],
-        ),
-        (
-            [*ends([1203], installationId="i-2"), *ends([4], counters=counters(4, 4, 1, full=2))],
-            ["1,205 sessions missing of 2 players", "2 refused or dropped", "1,203 unaccounted for."],
-            ["copied"],
-        ),
-        (
-            [numbered(1), numbered(1, "clone")],
-            ["1 number used more than once of 1 player", "copied"],
-            ["missing", "unaccounted"],
-        ),
-        (
-            [numbered(3), numbered(3, "clone")],
-            ["2 sessions missing and 1 number used more than once of 1 player", "2 unaccounted for.", "copied"],
-            ["refused"],
-        ),
-    ],
-)
-def test_the_page_says_what_is_lost(
-    client: httpx.Client, bodies: list[dict[str, Any]], said: list[str], unsaid: list[str]
-) -> None:
-    """One card in words, with what is accounted for and what is not, and where to read more."""
-    for body in bodies:
-        client.post(PATH, json=body)
-    page = client.get("/").text
-    card = page[page.index('<div class="card gaps') : page.index('<div class="card">')]
-    text = " ".join(card.split())
-    assert '<a href="/gaps">' in text
-    assert [words for words in said if words not in text] == []
-    assert [words for words in unsaid if words in text] == []

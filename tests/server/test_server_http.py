@@ -13,7 +13,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from server_kit import DEADLINE, PATH, end, listening
+from server_kit import DEADLINE, PATH, counters, end, listening
 
 from gs_pygame.server import Store, create_app, open_store
 
@@ -200,13 +200,22 @@ any_json = st.recursive(
     max_leaves=12,
 )
 names_measured = sorted(end()["scriptData"]["session"])
+nearly_counters = st.dictionaries(
+    st.sampled_from(sorted(counters(1, 1, 1))), st.integers(-1, 2**53 + 1) | any_json, min_size=3
+)
 nearly_valid = st.fixed_dictionaries(
     {"@class": st.just(".EndSessionRequest"), "requestId": any_text.filter(bool) | any_json},
     optional={
         "playerId": any_json,
         "scriptData": any_json
         | st.fixed_dictionaries(
-            {"session": st.dictionaries(st.sampled_from(names_measured), any_json)}, optional={"more": any_json}
+            {
+                "session": st.dictionaries(st.sampled_from(names_measured), any_json)
+                | st.fixed_dictionaries(
+                    {"installationId": any_text, "number": st.integers(0, 9), "counters": nearly_counters}
+                )
+            },
+            optional={"more": any_json},
         ),
     },
 )
@@ -220,4 +229,5 @@ def test_no_body_makes_the_server_stumble(sturdy: httpx.Client, body: bytes) -> 
     assert answer.status_code in (200, 400)
     assert isinstance(answer.json(), dict)
     assert sturdy.get("/sessions?limit=1000").status_code == 200
+    assert sturdy.get("/gaps").status_code == 200
     assert sturdy.get("/").status_code == 200

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 import pytest
-from server_kit import PATH, end
+from server_kit import PATH, counters, end, ends, numbered
 
 from gs_pygame.server._pages import length_of_time
 
@@ -68,6 +69,53 @@ def test_what_is_unknown_is_a_dash(client: httpx.Client) -> None:
     page = client.get("/").text
     assert page.count("\N{EN DASH}</") == 7
     assert "None" not in page
+
+
+def test_the_page_is_silent_when_nothing_is_lost(client: httpx.Client) -> None:
+    """Nor does a session that is still played or on its way make a gap for people."""
+    client.post(PATH, json=numbered(2, counters=counters(4, 3, 0)))
+    assert client.get("/gaps").json()
+    assert "/gaps" not in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("bodies", "said", "unsaid"),
+    [
+        (ends([2]), ["1 player: 1 session missing<", "1 unaccounted for."], ["refused", "copied", "sessions missing"]),
+        (
+            ends([5], counters=counters(5, 5, 0, 1, full=3)),
+            ["1 player: 4 sessions missing<", "4 refused or dropped"],
+            ["unaccounted", "alarming"],
+        ),
+        (
+            [*ends([1203], installationId="i-2"), *ends([4], counters=counters(4, 4, 1, full=2))],
+            ["2 players: 1,205 sessions missing<", "2 refused or dropped", "1,203 unaccounted for."],
+            ["copied"],
+        ),
+        (
+            [numbered(1), numbered(1, "clone")],
+            ["1 player: 1 number used more than once<", "copied"],
+            ["missing", "unaccounted"],
+        ),
+        (
+            [numbered(3), numbered(3, "clone")],
+            ["1 player: 2 sessions missing, 1 number used more than once<", "2 unaccounted for.", "copied"],
+            ["refused"],
+        ),
+    ],
+)
+def test_the_page_says_what_is_lost(
+    client: httpx.Client, bodies: list[dict[str, Any]], said: list[str], unsaid: list[str]
+) -> None:
+    """One card in words, with what is accounted for and what is not, and where to read more."""
+    for body in bodies:
+        client.post(PATH, json=body)
+    page = client.get("/").text
+    card = page[page.index('<div class="card gaps') : page.index('<div class="card">')]
+    text = " ".join(card.split())
+    assert '<a href="/gaps">' in text
+    assert [words for words in said if words not in text] == []
+    assert [words for words in unsaid if words in text] == []
 
 
 @pytest.mark.parametrize(
