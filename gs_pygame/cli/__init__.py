@@ -8,6 +8,7 @@ import sys
 from .. import __version__
 from ..server import _cli as serve
 from . import _run as run
+from . import _status as status
 
 _EXTRA = {"starlette", "uvicorn", "sqlalchemy", "jinja2"}
 
@@ -31,6 +32,14 @@ def main(argv: list[str] | None = None) -> int:
     )
     serve.add_arguments(serve_parser)
     serve_parser.set_defaults(execute=serve.run)
+    status_parser = commands.add_parser(
+        "status",
+        help="what lies in a game's outbox on this computer",
+        description="Show what lies in a game's outbox, and what has become of its sessions: --app and --author as in "
+        "install(), or --data-dir.",
+    )
+    status.add_arguments(status_parser)
+    status_parser.set_defaults(execute=status.run)
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.execute(arguments))

@@ -25,10 +25,10 @@ from gs_pygame.testing import FakeDestination, Player
 NOW = Instant(1.8e9, 10.0, 20.0)
 
 
-def test_a_start_that_was_rolled_back_does_not_follow_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_was_rolled_back_does_not_follow_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full in the middle of a batch: nothing was written, and tried again, the session has no previous
     one, as before."""
-    outbox = Outbox(None)
+    outbox = Outbox(tmp_path / "outbox.sqlite3")
     journal = Journal("run", "{}", lambda session_id: None, lambda: None)
     journal.add([Entry(Start("s1", NOW), "{}", None), Entry(Save("s1", "quit", 1.0, 1.0), "{}", None)])
 
