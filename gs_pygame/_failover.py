@@ -98,8 +98,8 @@ class Failover:
         try:
             with self._journal.moved():
                 bring = _bring_home if old.games.path is None else _carry_on
-                bring(old.games, new.games, run_file.run)
                 new.couriers.hold_reserve()  # else a full disk would fail us again at once
+                bring(old.games, new.games, run_file.run)
                 with self._lock:
                     self._storage.outbox = new
                 self._journal.run = run_file.run

@@ -126,13 +126,14 @@ class Outbox(Database):
     ) -> Numbered:
         """Give the session the next number and write it down as open. No `player_id`: the installation plays.
 
-        A session that is open here already keeps what it has. In memory it has the number that the disk gave it
+        A session that is here already, open or ended, keeps what it has. In memory it has the number that the disk gave it
         before, or 0: none.
         """
         with self.transaction():
-            here = self._read("SELECT number, previous_id, player_id FROM sessions WHERE session_id = ?", session_id)
-            if here:
-                return Numbered(*here[0])
+            for table in ("sessions", "ends"):
+                query = f"SELECT number, previous_id, player_id FROM {table} WHERE session_id = ?"
+                if here := self._read(query, session_id):
+                    return Numbered(*here[0])
             self._count("last_number")
             last = self._meta("last_session_id")
             numbered = Numbered(
