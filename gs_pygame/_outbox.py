@@ -126,8 +126,8 @@ class Outbox(Database):
     ) -> Numbered:
         """Give the session the next number and write it down as open. No `player_id`: the installation plays.
 
-        A session that is here already, open or ended, keeps what it has. In memory it has the number that the disk gave it
-        before, or 0: none.
+        A session that is here already, open or ended, keeps what it has. In memory it has the number that the disk
+        gave it before, or 0: none.
         """
         with self.transaction():
             for table in ("sessions", "ends"):
