@@ -17,7 +17,7 @@ import threading
 from ._clock import Clock, Instant
 from ._errors import OutboxDamagedError, OutboxError
 from ._journal import Journal
-from ._outbox import Outbox
+from ._outbox import GAME_PATIENCE, Outbox
 from ._rows import response_of
 from ._storage import Connections, Storage
 
@@ -93,6 +93,7 @@ class Failover:
             new = self._storage.open()
         except (OSError, OutboxError):
             return False
+        new.games.wait_at_most(GAME_PATIENCE)
         run_file, old = self._storage.run_file, self._storage.outbox
         assert run_file is not None
         try:

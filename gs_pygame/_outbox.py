@@ -6,13 +6,13 @@ Every method is one transaction unless it is called inside `transaction()`.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from ._database import HELPER_PATIENCE, Database
+from ._accounts import Accounts
+from ._database import HELPER_PATIENCE
 from ._lifecycle import Progress
 from ._messages import End, EndSessionResponse, Reason
 from ._rows import END_COLUMNS, end_of, is_sound, response_of
@@ -29,14 +29,7 @@ MAX_BYTES = 50 * 1024 * 1024
 MAX_RECEIPTS = 100
 """Delivered ends kept, for status() and for on_delivered at a later start."""
 
-MAX_NUMBER = 2**53
-"""Sessions that can be numbered; beyond it JSON's readers disagree about integers."""
-
 _SIZE = f"min(max(CAST(bytes AS INTEGER), 0), {256 * 1024})"  # no end is larger, whatever its row says
-
-
-def _dropped(totals: dict[str, int]) -> dict[str, int]:
-    return {key.partition(":")[2]: count for key, count in totals.items() if key.startswith("dropped:")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +58,7 @@ class Receipt:
     response: EndSessionResponse
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What lies in the outbox, and what has become of this installation's sessions, as Status has it. `oldest` is
-    Unix time in seconds.
-    """
-
-    started: int
-    ended: int
-    waiting: int
-    ready: int
-    rejected: int
-    delivered: int
-    dropped: dict[str, int]
-    oldest: float | None
-
-
-class Outbox(Database):
+class Outbox(Accounts):
     """One connection to the outbox. Opening it may raise any OutboxError."""
 
     def _prepare(self) -> None:
@@ -98,18 +75,6 @@ class Outbox(Database):
             self._change("INSERT OR IGNORE INTO meta VALUES ('installation_id', ?)", str(uuid.uuid4()))
             found = self._meta("installation_id")
         return str(found)
-
-    def _meta(self, key: str) -> Any:
-        rows = self._read("SELECT value FROM meta WHERE key = ?", key)
-        return rows[0][0] if rows else None
-
-    def _count(self, key: str, by: int = 1) -> None:
-        self._change(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value + CASE "
-            f"WHEN typeof(value) = 'integer' AND value BETWEEN 0 AND {MAX_NUMBER} THEN value ELSE 0 END",
-            key,
-            by,
-        )
 
     # The lifecycle's decisions
 
@@ -179,28 +144,6 @@ class Outbox(Database):
             self._counters(session_id),
             session_id,
         )
-
-    def _counters(self, ending: str) -> str:
-        """What goes along with the end of the session `ending`, as JSON: by it a server tells what a gap is."""
-        totals = self._totals()
-        started = totals.get("last_number", 0)
-        counters = {
-            "started": started,
-            "ended": started - self._open_sessions(ending),
-            "delivered": totals.get("delivered", 0),
-            "rejected": totals.get("rejected", 0),
-            "dropped": {cause: count for cause, count in _dropped(totals).items() if cause != "consent"},
-        }
-        return json.dumps(counters, separators=(",", ":"))
-
-    def _totals(self) -> dict[str, int]:
-        return dict(self._read("SELECT key, value FROM meta WHERE typeof(value) = 'integer'"))
-
-    def _open_sessions(self, but: str = "") -> int:
-        """How many have no end, not even a waiting one."""
-        ended = "SELECT 1 FROM ends WHERE ends.session_id = sessions.session_id"
-        query = f"SELECT count(*) FROM sessions WHERE session_id != ? AND NOT EXISTS ({ended})"
-        return int(self._read(query, but)[0][0])
 
     def withdraw(self, session_id: str) -> bool:
         """Take a waiting end away again. False if it has gone already."""
@@ -331,37 +274,6 @@ class Outbox(Database):
             return is_sound(self._end(tuple(played[column] for column in END_COLUMNS.split(", "))))
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
-
-    def counts(self) -> Counts:
-        """What lies here. Reads an index: about 0.1 ms for each thousand ends."""
-        states = dict(self._read("SELECT state, count(*) FROM ends GROUP BY state"))
-        totals = self._totals()
-        started = totals.get("last_number", 0)
-        oldest = self._read("SELECT min(started_at + wall) FROM ends WHERE state IN ('waiting', 'ready')")[0][0]
-        return Counts(
-            started=started,
-            ended=started - self._open_sessions(),
-            waiting=states.get("waiting", 0),
-            ready=states.get("ready", 0),
-            rejected=states.get("rejected", 0),
-            delivered=totals.get("delivered", 0),
-            dropped=_dropped(totals),
-            oldest=oldest,
-        )
-
-    def account_for_damage(self) -> None:
-        """Rows of a damaged outbox were adopted: number on from the last one; count what is missing as dropped."""
-        with self.transaction():
-            numbers = self._read("SELECT max(number) FROM (SELECT number FROM sessions UNION SELECT number FROM ends)")
-            last = max(numbers[0][0] or 0, self._totals().get("last_number", 0))
-            self._change("INSERT OR REPLACE INTO meta VALUES ('last_number', ?)", last)
-            counts = self.counts()
-            self._change("INSERT OR REPLACE INTO meta VALUES ('rejected', ?)", counts.rejected)
-            kept = counts.waiting + counts.ready + counts.rejected + counts.delivered
-            dropped = sum(count for cause, count in counts.dropped.items() if cause != "consent")
-            lost = counts.ended - kept - dropped
-            if lost > 0:
-                self._count("dropped:damage", lost)
 
     def prune(self, max_ends: int = MAX_ENDS, max_bytes: int = MAX_BYTES) -> None:
         """Keep within the bounds: old receipts go first, then rejected ends, ready ends last. Drops are counted."""

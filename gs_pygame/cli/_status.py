@@ -9,9 +9,10 @@ import sys
 from contextlib import closing
 from dataclasses import asdict
 
+from .._accounts import Counts
 from .._errors import GsPygameError
 from .._messages import to_rfc3339
-from .._outbox import Counts, Outbox
+from .._outbox import Outbox
 from .._settings import Settings
 from .._storage import OUTBOX
 
