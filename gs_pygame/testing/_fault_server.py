@@ -28,12 +28,12 @@ class FaultServer:
             assert server.requests[0].json["requestId"].startswith("d_")
 
     It listens from the construction to close(), with pauses from down() to up(); its port stays the same. `default`
-    answers what no script does: like a GameSparks server unless it is given. `tls`: serve HTTPS with this context; a
-    handshake that fails leaves its connection without a request. Methods and attributes are for any thread. Raises
-    OSError if it cannot listen.
+    answers what no script does: like a GameSparks server unless it is given. `tls`: serve HTTPS with this context.
+    Methods are for any thread. Raises OSError if it cannot listen.
 
-    `url`: the endpoint. `requests`: what has come in, in order. `connections`: how many were accepted. `sent`: bytes
-    sent in all. `shakes_hands`: while False, a TLS handshake is begun by the client and never answered.
+    `url`: the endpoint. `requests`: what has come in, in order. `connections`: how many were accepted, with those whose
+    TLS handshake failed. `sent`: bytes sent in all. `default`, `tls` and `shakes_hands` may be changed at any time, for
+    what comes in afterwards: while `shakes_hands` is False, no TLS handshake is answered.
     """
 
     def __init__(self, default: Reply | None = None, tls: ssl.SSLContext | None = None) -> None:
@@ -42,7 +42,7 @@ class FaultServer:
         self.connections = 0
         self.sent = 0
         self.shakes_hands = True
-        self._tls = tls
+        self.tls = tls
         self._script: deque[Reply] = deque()
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -121,8 +121,8 @@ class FaultServer:
             except OSError:
                 return
             connection.settimeout(None)
-            if self._tls:
-                connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
             with self._changed:
                 self.connections += 1
                 self._open.add(connection)
