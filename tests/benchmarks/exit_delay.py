@@ -142,7 +142,8 @@ def main() -> None:
             time.sleep(SCAN)
         watch.close()
         for how, values in took.items():
-            print(f"{how:9} {percentiles(values)}")
+            added = statistics.median(values) - statistics.median(took["without"])
+            print(f"{how:9} {percentiles(values)}  p50 added {added * 1e3:5.1f} ms")
         late = {path.split("/")[1]: at - ends[str(Path(base) / path.split("/")[1])] for at, path in arrived}
         in_time = sum(delay <= IN_TIME for delay in late.values())
         print(
