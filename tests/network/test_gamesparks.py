@@ -52,6 +52,21 @@ def padded(size: int) -> Reply:
     return reply
 
 
+def in_chunks(request: Request, wire: Wire) -> None:
+    """A verified answer, as a proxy may pass it on: byte by byte, of a length that nobody announced."""
+    body = json.dumps({"requestId": request.json["requestId"], "sessionDuration": 0}).encode()
+    wire.send(head(200, {"Transfer-Encoding": "chunked"}))
+    for byte in body:
+        wire.send(b"1\r\n%c\r\n" % byte)
+    wire.send(b"0\r\n\r\n")
+
+
+def until_closed(request: Request, wire: Wire) -> None:
+    """A verified answer of HTTP/1.0, which ends with its connection."""
+    wire.send(b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps({"requestId": request.json["requestId"]}).encode())
+    wire.hang_up()
+
+
 ANSWERS: dict[str, tuple[Reply, Outcome]] = {
     # 2xx, a JSON object, no `error`, and it is verified: delivered
     "echoes the requestId and carries @class": (verified(sessionDuration=1500), delivered(1500)),
@@ -69,6 +84,8 @@ ANSWERS: dict[str, tuple[Reply, Outcome]] = {
     "no error": (verified(error=None), delivered()),
     "reset after the answer": (reset_after, delivered()),
     "64 KB": (padded(LIMIT), delivered()),
+    "in chunks": (in_chunks, delivered()),
+    "until closed": (until_closed, delivered(None)),
     # a verified answer with an `error`: rejected; "not authorised": pause
     "error": (verified(error={"DETAILS": "UNRECOGNISED"}), Rejected('{"DETAILS": "UNRECOGNISED"}')),
     "error, HTTP 400": (verified(400, error={"a": 1}), Rejected('{"a": 1}')),
