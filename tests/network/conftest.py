@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from courier_scene import Scene
 from network_kit import SECRET, Log, context
 
 from gs_pygame.destinations import GameSparks
@@ -80,3 +81,11 @@ def log() -> Iterator[Log]:
     logging.captureWarnings(False)
     root.setLevel(level)
     root.removeHandler(heard)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    made = Scene(tmp_path)
+    yield made
+    made.worker.stop(0.0)
+    made.outbox.close()
