@@ -57,14 +57,14 @@ follow()
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the process has to know. `destination`: the arguments of GameSparks.
+    """What the process has to know. `destination`: the arguments of GameSparks, a secret among them.
 
     `search`: where it may import requests from, after Python's own folders: it looks at no PYTHONPATH.
     """
 
     outbox: str
     run_file: str
-    destination: dict[str, Any]
+    destination: dict[str, Any] = field(repr=False)
     search: list[str] = field(default_factory=lambda: [path for path in sys.path if os.path.isabs(path)])
 
 

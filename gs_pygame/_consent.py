@@ -30,7 +30,8 @@ def store(folder: Path, choice: Consent) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         beside = folder / f"{_NAME}.new"  # moved into place: half a word would be no choice at all
-        beside.touch(mode=0o600)
+        beside.unlink(missing_ok=True)  # a killed process's; or a link, through which somebody else's file would change
+        beside.touch(mode=0o600, exist_ok=False)
         beside.write_text(choice, "ascii")
         os.replace(beside, folder / _NAME)
     except OSError as error:

@@ -51,7 +51,9 @@ class FileLock:
         with _guard:
             if self._key in _held:
                 raise BlockingIOError(f"{path} is locked by this process")
-            flags = os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+            flags = os.O_RDWR
+            for flag in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW"):  # a link would lead to somebody else's file
+                flags |= getattr(os, flag, 0)
             self.descriptor = os.open(path, flags | (os.O_CREAT if create else 0), 0o600)
             try:
                 _lock(self.descriptor)

@@ -51,7 +51,8 @@ def memory() -> Outbox:
 def unused(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of an outbox that holds nothing yet."""
     path = tmp_path_factory.mktemp("unused") / "outbox.sqlite3"
-    Outbox(path).close()
+    with closing(Outbox(path)) as outbox:
+        outbox._read("PRAGMA wal_checkpoint(TRUNCATE)")
     return path.read_bytes()
 
 
