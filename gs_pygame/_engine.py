@@ -63,6 +63,7 @@ class Engine:
         self._erasing = False
         self._dirty = True  # something was written that a power cut would take
         self._flush_due = False
+        self._flush_from = clock.now().elapsed + HEARTBEAT  # a game that starts has better use for the disk
         self._searched = False
         self._trouble: str | None = None
         self._said: set[str] = set()
