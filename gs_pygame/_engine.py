@@ -342,6 +342,7 @@ class Engine:
         self._courier.nudge()
         while True:
             self._progress.clear()
+            self._courier_worker.wake()
             try:
                 with self._lock:
                     if not self._journal and not self._storage.outbox.games.ready(1):
@@ -351,7 +352,6 @@ class Engine:
             left = deadline - self._clock.now().elapsed
             if left <= 0:
                 return False
-            self._courier_worker.wake()
             self._clock.wait(self._progress, min(left, FLUSH_STEP))
 
     def stop_sending(self) -> None:

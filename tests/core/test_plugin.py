@@ -20,7 +20,7 @@ from gs_pygame import EndSessionResponse, Session, SessionPlugin, Settings, test
 from gs_pygame._backoff import Backoff
 from gs_pygame._courier import Courier
 from gs_pygame._outbox import Outbox
-from gs_pygame.destinations import Rejected, Retry
+from gs_pygame.destinations import Pause, Rejected, Retry
 from gs_pygame.testing import FakeClock, FakeDestination, Player
 
 GIVEN: dict[str, Any] = {"app": "Starfall", "author": "Example Studio", "endpoint": ENDPOINT}
@@ -937,6 +937,18 @@ def test_status_says_what_lies_where(player: Player) -> None:
     player.wait(1)
     status = plugin.status()
     assert (status.rejected, status.delivered, status.online, status.last_error) == (1, 1, True, None)
+
+
+def test_a_flush_that_does_not_wait_has_it_tried_now(player: Player) -> None:
+    """After a 403 nothing is tried for an hour, unless somebody asks for it."""
+    plugin = install()
+    player.destination.outcomes = [Pause("the server did not let us in")]
+    plugin.end_session()
+    player.wait(5)
+    assert (plugin.status().online, player.ends) == (False, [])
+    assert not plugin.flush(0.0)
+    player.clock.advance(0)
+    assert len(player.ends) == 1
 
 
 def test_flush_waits_until_all_is_delivered(player: Player) -> None:
