@@ -84,7 +84,7 @@ class GameSparks:
         scaled = duration * self._milliseconds if isinstance(duration, (int, float)) else math.nan
         return EndSessionResponse(
             round(scaled) if 0 <= scaled < DURATION_LIMIT else None,
-            script_data if isinstance(script_data, dict) and not _deeper_than(DEPTH_LIMIT, script_data) else {},
+            script_data if isinstance(script_data, dict) and _is_plain(script_data) else {},
         )
 
 
@@ -110,6 +110,18 @@ def _verified(body: bytes, request_id: str) -> dict[str, Any] | None:
     echoed = answer.get("requestId")
     ours = echoed == request_id if echoed is not None else answer.get("@class") == _RESPONSE_CLASS
     return answer if ours else None
+
+
+def _is_plain(value: dict[str, Any]) -> bool:
+    """Whether a game can keep, show and send on `value`: Python reads NaN, endless numbers and halves of surrogate
+    pairs, of which others know nothing."""
+    if _deeper_than(DEPTH_LIMIT, value):
+        return False
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:
+        return False
+    return True
 
 
 def _deeper_than(limit: int, value: dict[str, Any]) -> bool:
