@@ -169,13 +169,13 @@ class Engine:
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
         with self._lock:
             self._enter(self._lifecycle.pulse(at))
-            if self._dirty or self._failover.watch(at):
-                self._dirty = (
-                    False  # flushed once a beat, not with every write: a flush slows the next write in a frame
-                )
-                self._flush_due = True
-                self._courier_worker.wake()
-            return self._lifecycle.progress(at), self._lifecycle.deadline()
+            progress, deadline = self._lifecycle.progress(at), self._lifecycle.deadline()
+        moves = self._failover.watch(at)
+        if at.elapsed >= self._flush_from and (moves or self._dirty):
+            self._dirty = False  # flushed once a beat, not with every write: that slows the next write in a frame
+            self._flush_due = True
+            self._courier_worker.wake()
+        return progress, deadline
 
     def write(self) -> bool:
         if self._erasing:
