@@ -2,18 +2,18 @@
 
 Large, by hand, from the project's root (the times are those of two cores):
 
-    # 10,000 games killed, an hour
+    # 10,000 games killed: a quarter of an hour
     GS_PYGAME_KILLS=10000 python -m pytest tests/torture/test_kills.py -k test_kills
-    # 2,000 deliverers killed, a quarter of an hour
+    # 2,000 deliverers killed: three minutes
     GS_PYGAME_DELIVERER_KILLS=2000 python -m pytest tests/torture/test_kills.py -k deliverers
     # eight copies for ten minutes; with 30 seconds and more, some are stopped for longer than a suspend is told by
     GS_PYGAME_COPIES=8 GS_PYGAME_COPIES_SECONDS=600 python -m pytest tests/torture/test_kills.py -k copies
     # 500 kills amid each of an erase, a migration, a recovery: a minute
     GS_PYGAME_AMID_KILLS=500 python -m pytest tests/torture/test_kills_amid.py
-    # 1,000,000 fuzz cases, 40 minutes of one core: 50 rounds, since hypothesis remembers every case of a run
+    # 1,000,000 fuzz cases: 40 minutes of one core, in 50 rounds, since hypothesis remembers every case of a run
     for seed in $(seq 1 50); do
-        GS_PYGAME_FUZZ=5000 GS_PYGAME_SEED=$seed python -m pytest -q tests/torture/test_fuzz.py --basetemp=/dev/shm/fuzz \\
-            || break
+        GS_PYGAME_FUZZ=5000 GS_PYGAME_SEED=$seed \\
+            python -m pytest -q tests/torture/test_fuzz.py --basetemp=/dev/shm/fuzz || break
     done
 
 GS_PYGAME_SEED=7 repeats what a failure showed: what each game does, how long it lives, which cases are made. What two
