@@ -3,11 +3,11 @@
 Large, by hand, from the project's root (the times are those of two cores):
 
     # 10,000 games killed: a quarter of an hour
-    GS_PYGAME_KILLS=10000 python -m pytest tests/torture/test_kills.py -k test_kills
+    GS_PYGAME_KILLS=10000 python -m pytest tests/torture/test_kills.py::test_kills
     # 2,000 deliverers killed: three minutes
-    GS_PYGAME_DELIVERER_KILLS=2000 python -m pytest tests/torture/test_kills.py -k deliverers
+    GS_PYGAME_DELIVERER_KILLS=2000 python -m pytest tests/torture/test_kills.py::test_killed_deliverers
     # eight copies for ten minutes; with 30 seconds and more, some are stopped for longer than a suspend is told by
-    GS_PYGAME_COPIES=8 GS_PYGAME_COPIES_SECONDS=600 python -m pytest tests/torture/test_kills.py -k copies
+    GS_PYGAME_COPIES=8 GS_PYGAME_COPIES_SECONDS=600 python -m pytest tests/torture/test_kills.py::test_copies
     # 500 kills amid each of an erase, a migration, a recovery: a minute
     GS_PYGAME_AMID_KILLS=500 python -m pytest tests/torture/test_kills_amid.py
     # 1,000,000 fuzz cases: 40 minutes of one core, in 50 rounds, since hypothesis remembers every case of a run
