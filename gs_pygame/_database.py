@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
-from ._schema import migrate, refuse_newer
+from ._schema import migrate, refuse_foreign, refuse_newer
 
 HELPER_PATIENCE = 5.0
 """Seconds that helpers, and opening the file, may wait for another process."""
@@ -28,6 +28,9 @@ CHECKPOINT_SIZE = 1000 * 4096
 
 RESERVE = 256 * 1024
 """Bytes held free inside the file, and held in the WAL: on a full disk hundreds of ends and receipts still fit."""
+
+FILES = ("-wal", "-shm", "")
+"""What a database's files are called, beyond its path: without its WAL it would be another one."""
 
 _text = partial(str, encoding="utf-8", errors="replace")  # a damaged text is one bad value, not a failed query
 
@@ -69,6 +72,7 @@ class Database:
                 if sys.version_info >= (3, 12):  # the last one to close would give the WAL's room to a full disk
                     self._db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
                 refuse_newer(self._db)  # before anything could alter the file
+                refuse_foreign(self._db)
                 mode = self._to_wal(opening_patience)
                 # Without WAL every commit would flush the disk in a frame; OFF still survives the process.
                 self._db.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'OFF'}")
@@ -92,6 +96,9 @@ class Database:
     @staticmethod
     def _make_private(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for suffix in FILES:
+            if os.path.islink(f"{path}{suffix}"):  # SQLite would follow it, and write into somebody else's file
+                raise OutboxError(f"{path}{suffix} is a link")
         with suppress(FileExistsError):  # before SQLite does: the -wal and -shm files take their mode from this one
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
@@ -152,6 +159,10 @@ class Database:
             found = self._db.execute(f"SELECT * FROM {table} ORDER BY 1")
             columns = [description[0] for description in found.description]
             return [dict(zip(columns, row, strict=True)) for row in found]
+
+    def checkpoint(self) -> None:
+        """Move all of the WAL into the file, and leave nothing in the WAL."""
+        self._read("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def sync(self) -> None:
         """Make every commit so far survive a power cut, without the write lock. A thread that may wait for a disk."""

@@ -24,7 +24,7 @@ from ._keeper import Keeper
 from ._lifecycle import HEARTBEAT, Decision, Lifecycle, Progress, Save
 from ._messages import Reason, Session, Status, dump_script_data, to_datetime
 from ._outbox import GAME_PATIENCE, Receipt
-from ._salvage import mark_damaged, remove_asides
+from ._salvage import mark_damaged, remove_damaged
 from ._storage import ERASE_PATIENCE, Storage, erase_leftovers
 from .destinations import Destination
 
@@ -201,7 +201,7 @@ class Engine:
         outbox = self._storage.outbox.keepers
         outbox.erase()
         if outbox.path:
-            remove_asides(outbox.path)
+            remove_damaged(outbox.path)
         if not self._storage.durable:
             erase_leftovers(self._folder)
 

@@ -311,4 +311,4 @@ class Outbox(Accounts):
             self._change("DELETE FROM meta")  # the installation id, too, is the player's
             if unsent:
                 self._count("dropped:consent", unsent)
-        self._read("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.checkpoint()

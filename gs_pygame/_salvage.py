@@ -11,10 +11,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+from ._database import FILES
 from ._errors import OutboxDamagedError, OutboxError
 from ._lock import FileLock
 from ._outbox import Outbox
 from ._runfile import any_alive
+from ._schema import refuse_foreign
 
 log = logging.getLogger("gs_pygame")
 
@@ -42,45 +44,59 @@ def open_or_replace(path: Path, runs: Path, open_outbox: Callable[[], Outbox]) -
         if _mark(path).exists():  # else another copy that started with us has just done it
             if any_alive(runs):
                 raise OutboxDamagedError("the file is damaged, and another copy of the game still has it open")
-            aside = _set_aside(path)
-            with closing(open_outbox()) as outbox:
-                saved = _carry_over(aside, outbox)
-            _mark(path).unlink()
-            log.error("gs_pygame: the outbox was damaged; it is kept as %s, and %d records were saved", aside, saved)
+            aside = _replace(path)
+            log.error("gs_pygame: the outbox was damaged; what could be read was saved, the rest is kept as %s", aside)
         return open_outbox()
     finally:
         lock.close()
 
 
-def remove_asides(path: Path) -> None:
-    """Remove what was set aside of the outbox at `path`. Raises OSError."""
-    for aside in path.parent.glob(f"{path.name}.damaged-*"):
+def remove_damaged(path: Path) -> None:
+    """Remove what was set aside of the outbox at `path`, and the mark on it. Raises OSError."""
+    for aside in path.parent.glob(f"{path.name}.damaged*"):
         aside.unlink()
+
+
+def remove_whole(path: Path) -> None:
+    """Remove a database with all its files. Raises OSError."""
+    for suffix in FILES:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def _mark(path: Path) -> Path:
     return path.with_name(f"{path.name}.damaged")
 
 
-def _set_aside(path: Path) -> Path:
+def _replace(path: Path) -> Path:
+    """Put a whole new outbox in the place of the damaged one, which stays there until then: any step may be the last
+    of this process, and the next start begins anew, or goes on. Where the damaged one is kept."""
+    begun = path.with_name(f"{path.name}.damaged-begun")
+    whole = path.with_name(f"{path.name}.damaged-mended")
+    if not whole.exists():
+        remove_whole(begun)
+        with closing(Outbox(begun)) as outbox:
+            _carry_over(path, outbox)
+            outbox.checkpoint()
+        os.replace(begun, whole)
+        remove_whole(begun)
     aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-    for suffix in ("-wal", "-shm", ""):
+    for suffix in FILES:
         with suppress(FileNotFoundError):
             os.replace(f"{path}{suffix}", f"{aside}{suffix}")
+    os.replace(whole, path)
+    _mark(path).unlink()
     return aside
 
 
-def _carry_over(aside: Path, outbox: Outbox) -> int:
-    """Copy what a plain SELECT still reads; the number of sessions and ends saved."""
-    saved = 0
-    with closing(sqlite3.connect(aside, isolation_level=None)) as old:
+def _carry_over(damaged: Path, outbox: Outbox) -> None:
+    """Copy what a plain SELECT still reads."""
+    with closing(sqlite3.connect(damaged, isolation_level=None)) as old:
         old.text_factory = lambda data: data.decode("utf-8", "replace")
         for table in _TABLES:
             for row in _readable(old, table):
                 with suppress(OutboxError):
-                    saved += outbox.adopt(table, row) and table != "meta"
+                    outbox.adopt(table, row)
     outbox.account_for_damage()
-    return saved
 
 
 def _readable(old: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
@@ -96,10 +112,11 @@ def _read_until_damage(old: sqlite3.Connection, query: str) -> tuple[list[dict[s
     """The rows, and whether they are all."""
     rows: list[dict[str, Any]] = []
     try:
+        refuse_foreign(old)
         found = old.execute(query)
         columns = [description[0] for description in found.description]
         for row in found:
             rows.append(dict(zip(columns, row, strict=True)))
-    except sqlite3.Error:
+    except (sqlite3.Error, OutboxDamagedError):
         return rows, False
     return rows, True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from ._errors import OutboxTooNewError
+from ._errors import OutboxDamagedError, OutboxTooNewError
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -44,6 +44,13 @@ def refuse_newer(connection: sqlite3.Connection) -> None:
     version, latest = version_of(connection), len(MIGRATIONS)
     if version > latest:
         raise OutboxTooNewError(f"the outbox has schema version {version}; this gs_pygame knows up to {latest}")
+
+
+def refuse_foreign(connection: sqlite3.Connection) -> None:
+    """Raises OutboxDamagedError if somebody put code of theirs into the file: it would run, for ever if they like,
+    with every statement of ours."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
+        raise OutboxDamagedError("there are triggers or views in the outbox, which are not ours")
 
 
 def migrate(connection: sqlite3.Connection) -> None:

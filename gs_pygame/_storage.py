@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._errors import OutboxError
+from ._errors import OutboxDamagedError, OutboxError
 from ._outbox import Outbox
-from ._runfile import RunFile
-from ._salvage import open_or_replace, remove_asides
+from ._runfile import RunFile, dead_runs
+from ._salvage import open_or_replace, remove_damaged, remove_whole
 
 log = logging.getLogger("gs_pygame")
 
@@ -32,14 +33,22 @@ OUTBOX = "outbox.sqlite3"
 def erase_leftovers(folder: Path) -> None:
     """Nothing may be kept, but an earlier erase() was cut short, or an earlier start kept something."""
     path = folder / OUTBOX
-    if path.exists():
-        try:
-            outbox = Outbox(path, ERASE_PATIENCE)
+    try:
+        for dead in dead_runs(folder / "runs"):
+            dead.bury()  # a heartbeat names a session
+        if path.exists():
+            _erase(path)
+        remove_damaged(path)
+    except (OSError, OutboxError) as error:
+        log.error("gs_pygame: what was kept in %s could not be erased: %s", folder, error)
+
+
+def _erase(path: Path) -> None:
+    try:
+        with closing(Outbox(path, ERASE_PATIENCE)) as outbox:
             outbox.erase()
-            outbox.close()
-            remove_asides(path)
-        except (OSError, OutboxError) as error:
-            log.error("gs_pygame: what was kept in %s could not be erased: %s", folder, error)
+    except OutboxDamagedError:  # what was deleted in it could still be read
+        remove_whole(path)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,25 @@ def test_a_link_in_the_folder(tmp_path: Path, name: str, there: bool) -> None:
     assert other.exists() == there
     assert not there or other.read_bytes() == PRECIOUS
     assert _consent.load(folder) == "granted"
+
+
+@pytest.mark.parametrize("name", ["outbox.sqlite3", "outbox.sqlite3-wal", "outbox.sqlite3-shm"])
+@pytest.mark.parametrize("other", ["a database", "no database", "nothing"])
+def test_an_outbox_that_is_a_link(tmp_path: Path, name: str, other: str) -> None:
+    """SQLite would follow the link, and make our tables in somebody else's database: the game is played from memory."""
+    folder, target = tmp_path / "data", tmp_path / "other"
+    folder.mkdir(mode=0o700)
+    if other == "a database":
+        with closing(sqlite3.connect(target)) as db:
+            db.execute("CREATE TABLE theirs (x)")
+    elif other == "no database":
+        target.write_bytes(PRECIOUS)
+    before = target.read_bytes() if target.exists() else None
+    (folder / name).symlink_to(target)
+    with played(folder) as player:
+        assert len(player.ends) == 1
+    assert (target.read_bytes() if target.exists() else None) == before
+    assert {path.name for path in tmp_path.iterdir()} <= {"data", "other"}
 
 
 def test_a_lock_is_no_link(tmp_path: Path) -> None:

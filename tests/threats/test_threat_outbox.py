@@ -22,6 +22,7 @@ PLANTED = (
     " about) VALUES ('00000000-0000-4000-8000-000000000001', 'run', 'ready', 300, 1, 'ada', 1.8e9, 1.0, 1.0, 'quit',"
     " '{}', '{}')"
 )
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 MAKING = [statement for step in _schema.MIGRATIONS for statement in step]
 VERSION = f"PRAGMA user_version = {len(_schema.MIGRATIONS)}"
 
@@ -126,10 +127,15 @@ HOSTILE: dict[str, Hostility] = {
     "trigger that rolls back": does(
         "CREATE TRIGGER t BEFORE INSERT ON sessions BEGIN SELECT RAISE(ROLLBACK, 'no'); END"
     ),
+    "trigger that ignores": does("CREATE TRIGGER t BEFORE INSERT ON sessions BEGIN SELECT RAISE(IGNORE); END"),
+    "trigger that deletes": does("CREATE TRIGGER t AFTER INSERT ON ends BEGIN DELETE FROM ends; END"),
     "trigger on a receipt": does("CREATE TRIGGER t BEFORE UPDATE ON ends BEGIN SELECT RAISE(ABORT, 'no'); END"),
+    "trigger on the counters": does("CREATE TRIGGER t AFTER UPDATE ON meta BEGIN UPDATE meta SET value = 'x'; END"),
+    "trigger without end": does(f"CREATE TRIGGER t BEFORE INSERT ON sessions BEGIN {ENDLESS}; END"),
     "a view for the ends": of(
         *instead("ends", "CREATE VIEW ends AS SELECT 1 AS session_id, 'ready' AS state, 1 AS seq")
     ),
+    "a view without end": of(*instead("ends", f"CREATE VIEW ends AS {ENDLESS}")),
     "a view for the counters": of(*instead("meta", "CREATE VIEW meta AS SELECT 'installation_id' AS key, 1 AS value")),
     "a virtual table for the ends": of(
         *instead("ends", "CREATE VIRTUAL TABLE ends USING fts5(session_id, state, seq)")

@@ -1,8 +1,9 @@
-"""Killed in the midst of what happens rarely: an erase, a migration, a recovery. The next start mends it."""
+"""Killed in the midst of what happens rarely: an erase, a migration, a salvage, a recovery. The next start mends it."""
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -20,6 +21,7 @@ from gs_pygame._lifecycle import Progress
 from gs_pygame._outbox import Outbox
 from gs_pygame._recovery import recover_dead_runs
 from gs_pygame._runfile import _encode
+from gs_pygame._salvage import open_or_replace
 from gs_pygame._settings import Settings
 from gs_pygame.testing import FakeDestination, Player
 
@@ -183,6 +185,62 @@ def test_killed_while_migrating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
             assert outbox._read("PRAGMA integrity_check") == [("ok",)]
             assert _schema.version_of(outbox._db) == latest
     report(f"{versions.count(1)} of {AMID_KILLS} still old; a migration takes {took * 1000:.1f} ms")
+
+
+# A salvage
+
+
+def damaged(folder: Path) -> None:
+    """An outbox with a page overwritten in the middle, and ends in its WAL that are nowhere else."""
+    path = folder / "outbox.sqlite3"
+    fill(path, 300)
+    with closing(Outbox(path)) as outbox, closing(sqlite3.connect(path)) as reader:
+        reader.execute("SELECT 1 FROM meta").fetchone()
+        with outbox.transaction():
+            for _ in range(20):
+                session_id = str(uuid.uuid4())
+                outbox.start("run", session_id, 1.8e9, None, "{}", "{}", None)
+                outbox.save(session_id, "quit", 60.0, 60.0, "{}")
+                outbox.release(session_id)
+        shutil.copytree(folder, folder.with_name("copy"))
+    shutil.rmtree(folder)
+    folder.with_name("copy").rename(folder)
+    content = bytearray(path.read_bytes())
+    page = len(content) // 4096 // 2
+    content[page * 4096 : (page + 1) * 4096] = os.urandom(4096)
+    path.write_bytes(content)
+    path.with_name("outbox.sqlite3.damaged").touch()
+
+
+def salvage(folder: Path) -> Outbox:
+    path = folder / "outbox.sqlite3"
+    return open_or_replace(path, folder / "runs", lambda: Outbox(path))
+
+
+def test_killed_while_salvaging(tmp_path: Path, report: Report) -> None:
+    """A damaged outbox is set aside and what can be read carried over, and the process killed meanwhile: the next
+    start has all that it would have had without the kill."""
+    damaged(tmp_path / "damaged")
+
+    def anew(folder: Path) -> Callable[[Begin], None]:
+        def do(begin: Begin) -> None:
+            begin(b"")
+            salvage(folder)
+
+        shutil.copytree(tmp_path / "damaged", folder)
+        return do
+
+    took = longest(lambda: victim(anew(Path(tempfile.mkdtemp(dir=tmp_path), "data"))))
+    shutil.copytree(tmp_path / "damaged", tmp_path / "unhurt")
+    with closing(salvage(tmp_path / "unhurt")) as outbox:
+        readable = ids_in(outbox)
+    assert len(readable) > 100
+    for n, moment in enumerate(moments("salvage", took)):
+        victim(anew(tmp_path / f"{n}"), moment)
+        with closing(salvage(tmp_path / f"{n}")) as outbox:
+            assert ids_in(outbox) == readable
+            assert outbox._read("PRAGMA integrity_check") == [("ok",)]
+    report(f"{len(readable)} of 320 can be read; a salvage takes {took * 1000:.1f} ms")
 
 
 # A recovery

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import uuid
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,10 +16,10 @@ from gs_pygame import SessionPlugin
 from gs_pygame._clock import Instant
 from gs_pygame._errors import OutboxBusyError, OutboxError
 from gs_pygame._journal import Entry, Journal
-from gs_pygame._lifecycle import SUSPEND_AFTER, Lifecycle, Save, Start
+from gs_pygame._lifecycle import SUSPEND_AFTER, Lifecycle, Progress, Save, Start
 from gs_pygame._messages import End
 from gs_pygame._outbox import Outbox
-from gs_pygame._runfile import _decode
+from gs_pygame._runfile import _decode, _encode
 from gs_pygame._settings import Settings
 from gs_pygame.destinations import Outcome
 from gs_pygame.testing import FakeDestination, Player
@@ -187,3 +189,36 @@ def test_the_first_session_is_on_disk_when_install_returns(tmp_path: Path) -> No
             assert time.monotonic() - began < 0.1
             assert not plugin.status().durable
             other.execute("ROLLBACK")
+
+
+def unreadable(path: Path) -> None:
+    path.write_bytes(b"damaged" + path.read_bytes()[7:])
+
+
+def set_aside(path: Path) -> None:
+    """A salvage was cut short: there is no outbox any more, or not yet."""
+    path.rename(path.with_name(f"{path.name}.damaged-1"))
+
+
+def half_played(path: Path) -> None:
+    """A copy died, and its heartbeat names the session."""
+    run_file = path.parent / "runs" / "dead.run"
+    run_file.parent.mkdir()
+    run_file.write_bytes(_encode(Progress(str(uuid.UUID(int=1)), 1.0, 2.0)))
+
+
+@pytest.mark.parametrize("happened", [unreadable, set_aside, half_played])
+def test_a_denial_erases_what_is_damaged_or_dead(tmp_path: Path, happened: Callable[[Path], None]) -> None:
+    """The player has said no: at the next start nothing of theirs is left, in whatever state the files are."""
+    path = tmp_path / "outbox.sqlite3"
+    with closing(Outbox(path)) as outbox:
+        outbox.start("dead", str(uuid.UUID(int=1)), 1.8e9, "the player", "{}", "{}", None)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    happened(path)
+    (tmp_path / "consent").write_text("denied")
+    with Player(frame=lambda: None).plugin(Settings(data_dir=tmp_path, hook=False)) as plugin:
+        assert plugin.session is None
+    left = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert b"the player" not in left
+    assert uuid.UUID(int=1).bytes not in left
