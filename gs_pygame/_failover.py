@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from typing import Any
 
 from ._clock import Clock, Instant
 from ._errors import OutboxDamagedError, OutboxError
@@ -98,9 +99,8 @@ class Failover:
         assert run_file is not None
         try:
             with self._journal.moved():
-                bring = _bring_home if old.games.path is None else _carry_on
                 new.couriers.hold_reserve()  # else a full disk would fail us again at once
-                bring(old.games, new.games, run_file.run)
+                _bring_home(old.games, self._journal.run, new.games, run_file.run)
                 with self._lock:
                     self._storage.outbox = new
                 self._journal.run = run_file.run
@@ -117,41 +117,29 @@ class Failover:
         self._next_try = self._clock.now().elapsed + RETRY
 
 
-def _bring_home(memory: Outbox, outbox: Outbox, run: str) -> None:
-    """What ended in memory is recorded as if it had ended here, and takes its number; the open session is the
-    journal's to enter again."""
+def _bring_home(old: Outbox, run_there: str, outbox: Outbox, run: str) -> None:
+    """What ended elsewhere, in memory or in files that were removed, is recorded as if it had ended here, and takes its
+    number; the open session is the journal's to enter again. Another copy of the game may do the same."""
     with outbox.transaction():
-        for row in memory.rows("sessions"):
-            outbox.withdraw(row["session_id"])  # left from before, if the disk failed while the player was away
-        for row in memory.rows("ends"):
-            if row["state"] == "waiting":
-                continue
-            session_id, script_data = row["session_id"], row["script_data"]
-            player_id = None if row["player_id"] == memory.installation_id else row["player_id"]
-            outbox.start(run, session_id, row["started_at"], player_id, script_data, row["about"], row["previous_id"])
-            outbox.withdraw(session_id)
-            outbox.save(session_id, row["reason"], row["active"], row["wall"], script_data)
-            outbox.release(session_id)
-            response = response_of(row["answer"]) if row["state"] == "delivered" else None
-            if response:
-                outbox.deliver(session_id, response, run)
-                if row["told"]:
-                    outbox.told([session_id])
-            elif row["state"] == "rejected":
-                outbox.reject(session_id, row["answer"])
+        for row in old.rows("sessions"):
+            if row["run"] == run_there:
+                outbox.withdraw(row["session_id"])  # left from before, if the disk failed while the player was away
+        for row in old.rows("ends"):
+            settled = row["state"] == "delivered" and old.durable  # and so a matter of the files that were removed
+            if row["state"] != "waiting" and not settled:
+                _bring_end(row, None if row["player_id"] == old.installation_id else row["player_id"], outbox, run)
 
 
-def _carry_on(removed: Outbox, outbox: Outbox, run: str) -> None:
-    """Into new files goes what the removed ones held: all but what other copies of the game, which live, carry
-    themselves."""
-    with outbox.transaction():
-        if not outbox.counts().started:
-            for row in removed.rows("meta"):
-                outbox.adopt("meta", row)
-            outbox.installation_id = removed.installation_id
-        for row in removed.rows("sessions"):
-            if row["run"] == run:
-                outbox.adopt("sessions", row)
-        for row in removed.rows("ends"):
-            if row["run"] == run or row["state"] != "waiting":
-                outbox.adopt("ends", row)
+def _bring_end(row: dict[str, Any], player_id: str | None, outbox: Outbox, run: str) -> None:
+    session_id, script_data = row["session_id"], row["script_data"]
+    outbox.start(run, session_id, row["started_at"], player_id, script_data, row["about"], row["previous_id"])
+    outbox.withdraw(session_id)
+    outbox.save(session_id, row["reason"], row["active"], row["wall"], script_data)
+    outbox.release(session_id)
+    response = response_of(row["answer"]) if row["state"] == "delivered" else None
+    if response:
+        outbox.deliver(session_id, response, run)
+        if row["told"]:
+            outbox.told([session_id])
+    elif row["state"] == "rejected":
+        outbox.reject(session_id, row["answer"])

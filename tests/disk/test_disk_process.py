@@ -81,6 +81,32 @@ def test_the_folder_is_removed_and_the_game_killed(disk: Disk) -> None:
         eventually(lambda: numbers(server) == [1, 2, 3, 4, 5])
 
 
+def test_the_folder_is_removed_under_two_copies(disk: Disk) -> None:
+    """Both go on in the new files, with numbers of their own; what each of them ended is sent once."""
+    with FaultServer() as server:
+        server.down()
+        with child(GAME, disk.folder, server.url) as one, child(GAME, disk.folder, server.url) as other:
+            for game in (one, other):
+                tell(game, "end")
+                assert line_of(game) == "end"
+            shutil.rmtree(disk.folder)
+            for game in (one, other):
+                tell(game, "end")
+                assert line_of(game) == "end"
+            eventually(lambda: len(list(disk.folder.glob("runs/*.run"))) == 2)
+            eventually(lambda: is_durable(one) and is_durable(other))
+            one.send_signal(signal.SIGKILL)
+            one.wait(DEADLINE)
+            server.up()
+            tell(other, "leave")
+            assert line_of(other) == "leave"
+            assert other.wait(DEADLINE) == 0
+        assert server.wait_for(6)
+        eventually(lambda: numbers(server) == [1, 2, 3, 4, 5, 6])
+        assert len({request.json["requestId"] for request in server.requests}) == 6
+        assert len({request.json["scriptData"]["session"]["installationId"] for request in server.requests}) == 1
+
+
 def test_the_disk_fills_up_and_the_game_ends(disk: Disk) -> None:
     """Offline on a full disk, then left: the process after it finds the ends, sends them, and has room for receipts."""
     with FaultServer() as server:
