@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
+from ._errors import OutboxBusyError, OutboxDamagedError, OutboxDiskError, OutboxError
 from ._schema import migrate, refuse_foreign, refuse_newer
 
 HELPER_PATIENCE = 5.0
@@ -32,6 +32,9 @@ RESERVE = 256 * 1024
 FILES = ("-wal", "-shm", "")
 """What a database's files are called, beyond its path: without its WAL it would be another one."""
 
+_TOLD_BY = {"locked": OutboxBusyError, "is full": OutboxDiskError, "disk I/O error": OutboxDiskError}
+"""What SQLite's messages hold (sqlite3_errstr); Python 3.10 gives no error codes."""
+
 _text = partial(str, encoding="utf-8", errors="replace")  # a damaged text is one bad value, not a failed query
 
 
@@ -43,8 +46,10 @@ def _translated() -> Iterator[None]:
     except sqlite3.Error as error:
         if type(error) is sqlite3.DatabaseError:  # SQLITE_CORRUPT and SQLITE_NOTADB alone have no class of their own
             raise OutboxDamagedError(str(error)) from error
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):  # Python 3.10 gives no error code
-            raise OutboxBusyError(str(error)) from error
+        if isinstance(error, sqlite3.OperationalError):
+            for word, kind in _TOLD_BY.items():
+                if word in str(error):
+                    raise kind(str(error)) from error
         raise OutboxError(str(error)) from error
 
 

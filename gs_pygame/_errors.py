@@ -8,6 +8,7 @@ GsPygameError
 └── OutboxError                 the file on disk cannot be used (never leaves the plugin)
     ├── OutboxBusyError         another process holds it right now: try again
     ├── OutboxDamagedError      it is no readable outbox
+    ├── OutboxDiskError         the disk is full, or failed
     └── OutboxTooNewError       a newer gs_pygame wrote it: it is left as it is
 """
 
@@ -44,6 +45,10 @@ class OutboxBusyError(OutboxError):
 
 class OutboxDamagedError(OutboxError):
     """The file is not a database, or SQLite found it malformed."""
+
+
+class OutboxDiskError(OutboxError):
+    """The disk is full, or reading or writing failed."""
 
 
 class OutboxTooNewError(OutboxError):

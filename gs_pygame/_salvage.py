@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ._database import FILES
-from ._errors import OutboxDamagedError, OutboxError
+from ._errors import OutboxDamagedError, OutboxDiskError, OutboxError
 from ._lock import FileLock
 from ._outbox import Outbox
 from ._runfile import any_alive
@@ -89,13 +89,17 @@ def _replace(path: Path) -> Path:
 
 
 def _carry_over(damaged: Path, outbox: Outbox) -> None:
-    """Copy what a plain SELECT still reads."""
+    """Copy what a plain SELECT still reads. Raises OutboxDiskError: the next start is to try again."""
     with closing(sqlite3.connect(damaged, isolation_level=None)) as old:
         old.text_factory = lambda data: data.decode("utf-8", "replace")
         for table in _TABLES:
             for row in _readable(old, table):
-                with suppress(OutboxError):
+                try:
                     outbox.adopt(table, row)
+                except OutboxDiskError:
+                    raise
+                except OutboxError:  # no row of ours
+                    continue
     outbox.account_for_damage()
 
 

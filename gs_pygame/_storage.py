@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._errors import OutboxDamagedError, OutboxError
+from ._errors import OutboxDamagedError, OutboxError, OutboxTooNewError
 from ._outbox import Outbox
 from ._runfile import RunFile, dead_runs
 from ._salvage import open_or_replace, remove_damaged, remove_whole
@@ -47,7 +47,7 @@ def _erase(path: Path) -> None:
     try:
         with closing(Outbox(path, ERASE_PATIENCE)) as outbox:
             outbox.erase()
-    except OutboxDamagedError:  # what was deleted in it could still be read
+    except (OutboxDamagedError, OutboxTooNewError):  # deleted rows could still be read; we cannot know what to delete
         remove_whole(path)
 
 

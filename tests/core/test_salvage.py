@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from core_kit import child, line_of, save, start
 
-from gs_pygame._errors import OutboxDamagedError, OutboxError
+from gs_pygame._errors import OutboxDamagedError, OutboxDiskError, OutboxError
 from gs_pygame._outbox import Outbox
 from gs_pygame._runfile import RunFile
 from gs_pygame._salvage import mark_damaged, open_or_replace
@@ -153,3 +153,28 @@ def test_our_own_run_file_does_not_stop_us(path: Path) -> None:
     reopened(path).close()
     assert len(aside(path)) == 1
     run.close()
+
+
+def test_a_salvage_that_meets_a_full_disk_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit now is not given up: the damaged file stays in its place until all that can be read fits."""
+    names = filled(path, 5)
+    mark_damaged(path)
+
+    def full(outbox: Outbox, table: str, row: dict[str, object]) -> bool:
+        raise OutboxDiskError("database or disk is full")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Outbox, "adopt", full)
+        with pytest.raises(OutboxDiskError):
+            reopened(path)
+    with closing(reopened(path)) as outbox:
+        assert [queued.end.session_id for queued in outbox.ready(10)] == names
+
+
+def test_a_denial_removes_a_newer_versions_outbox(path: Path) -> None:
+    """We cannot know what is the player's in it: all of it goes."""
+    filled(path, 1)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+    erase_leftovers(path.parent)
+    assert [file.name for file in path.parent.iterdir() if file.name.startswith(path.name)] == []

@@ -97,6 +97,17 @@ def test_the_clock_is_set_while_queued(settings: Settings, jump: Deed) -> None:
 
 
 @pytest.mark.parametrize("gap", ["sleep", "stop"])
+def test_eight_hours_asleep_right_after_the_start(settings: Settings, gap: str) -> None:
+    """Before the first heartbeat: none of it is play."""
+    player = player_of()
+    with player.plugin(settings) as plugin:
+        getattr(player.clock, gap)(HOURS)
+        plugin._engine.playing()  # type: ignore[union-attr]
+        advance(player, 1)
+        assert lengths(player) == [(0, 0, "suspend")]
+
+
+@pytest.mark.parametrize("gap", ["sleep", "stop"])
 def test_eight_hours_asleep_while_active(settings: Settings, gap: str) -> None:
     """The session ended when the computer fell asleep (to a heartbeat); on waking a new one begins."""
     player = player_of()
