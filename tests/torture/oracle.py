@@ -104,12 +104,8 @@ def settle(folder: Path, url: str) -> list[str]:
         courier.nudge()
     counts = outbox.counts()
     courier.close()
-    left = {"waiting": counts.waiting, "ready": counts.ready, "rejected": counts.rejected}
-    return (
-        [f"{folder.parent.name}: still {left}, dropped {counts.dropped}"]
-        if any(left.values()) or counts.dropped
-        else []
-    )
+    all_is_delivered = counts.started == counts.ended == counts.delivered and not (counts.rejected or counts.dropped)
+    return [] if all_is_delivered else [f"{folder.parent.name}: not all is delivered: {counts}"]
 
 
 def last_number(folder: Path) -> tuple[int, list[str]]:
