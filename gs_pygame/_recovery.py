@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ._lock import held_here
 from ._outbox import Outbox
-from ._runfile import dead_runs, run_path
+from ._runfile import dead_runs, may_live
 
 
 def recover_dead_runs(outbox: Outbox, runs: Path) -> None:
@@ -23,6 +22,5 @@ def recover_dead_runs(outbox: Outbox, runs: Path) -> None:
         for dead in found:  # their locks, too, would keep every other look away
             dead.leave()
     for run in outbox.unfinished_runs():
-        path = run_path(runs, run)
-        if not path.exists() and not held_here(path):  # it is made before the run's first session
+        if not may_live(runs, run):
             outbox.recover(run, None)

@@ -112,6 +112,15 @@ def run_path(folder: Path, run: str) -> Path:
     return folder / f"{run}{_SUFFIX}"
 
 
+def may_live(folder: Path, run: str) -> bool:
+    """Whether there is a file for this run, which is made before its first session; or somebody removed ours."""
+    path = run_path(folder, run)
+    try:
+        return path.exists() or held_here(path)
+    except (OSError, ValueError):  # no file can have that name
+        return False
+
+
 def run_names(folder: Path) -> set[str]:
     """The runs that have a file: after a look for dead ones, those that live."""
     return {path.stem for path in folder.glob(f"*{_SUFFIX}")}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from core_kit import DEADLINE, ENDPOINT, child, line_of, tell
+from core_kit import DEADLINE, ENDPOINT, child, ids, line_of, start, tell
 
 import gs_pygame
 from gs_pygame import SessionPlugin, testing
 from gs_pygame._keeper import SCAN
+from gs_pygame._outbox import Outbox
+from gs_pygame._recovery import recover_dead_runs
 from gs_pygame.testing import Player
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
@@ -50,6 +52,16 @@ def install() -> SessionPlugin:
 
 def told(player: Player) -> list[tuple[int | None, str]]:
     return [(end.number, end.reason) for end in player.ends]
+
+
+@pytest.mark.parametrize("run", ["\0", "x" * 5000, "no such run", "../../x", ""])
+def test_a_run_that_can_have_no_file_is_dead(tmp_path: Path, run: str) -> None:
+    """Whatever the name of a run on disk: it holds up nobody's recovery, and its session becomes an end."""
+    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
+        start(outbox, "s1", run=run)
+        start(outbox, "s2", run="another")
+        recover_dead_runs(outbox, tmp_path / "runs")
+        assert sorted(ids(outbox)) == ["s1", "s2"]
 
 
 def test_a_killed_copy_is_recovered_within_the_next_look_and_never_the_living(player: Player, folder: Path) -> None:
