@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ._errors import OutboxBusyError, OutboxDamagedError, OutboxDiskError, OutboxError
-from ._schema import migrate, refuse_foreign, refuse_newer
+from ._schema import migrate, refuse_altered, refuse_newer
 
 HELPER_PATIENCE = 5.0
 """Seconds that helpers, and opening the file, may wait for another process."""
@@ -43,6 +43,8 @@ def _translated() -> Iterator[None]:
     """The one place where SQLite's errors become ours."""
     try:
         yield
+    except UnicodeDecodeError as error:  # of a message in which SQLite quotes the damage
+        raise OutboxDamagedError(str(error)) from error
     except sqlite3.Error as error:
         if type(error) is sqlite3.DatabaseError:  # SQLITE_CORRUPT and SQLITE_NOTADB alone have no class of their own
             raise OutboxDamagedError(str(error)) from error
@@ -77,13 +79,13 @@ class Database:
                 if sys.version_info >= (3, 12):  # the last one to close would give the WAL's room to a full disk
                     self._db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
                 refuse_newer(self._db)  # before anything could alter the file
-                refuse_foreign(self._db)
                 mode = self._to_wal(opening_patience)
                 # Without WAL every commit would flush the disk in a frame; OFF still survives the process.
                 self._db.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'OFF'}")
                 self._db.execute("PRAGMA wal_autocheckpoint = 0")
                 self._db.execute("PRAGMA secure_delete = ON")  # off in many builds; erase() could not make up for it
                 migrate(self._db)
+                refuse_altered(self._db)
                 self._prepare()
                 self.wait_at_most(patience)
             except BaseException:

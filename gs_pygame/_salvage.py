@@ -14,7 +14,7 @@ from typing import Any
 from ._database import FILES
 from ._errors import OutboxDamagedError, OutboxDiskError, OutboxError
 from ._lock import FileLock
-from ._outbox import Outbox
+from ._outbox import MAX_BYTES, Outbox
 from ._runfile import any_alive
 from ._schema import refuse_foreign
 
@@ -90,6 +90,7 @@ def _replace(path: Path) -> Path:
 
 def _carry_over(damaged: Path, outbox: Outbox) -> None:
     """Copy what a plain SELECT still reads. Raises OutboxDiskError: the next start is to try again."""
+    _lengthen(damaged)
     with closing(sqlite3.connect(damaged, isolation_level=None)) as old:
         old.text_factory = lambda data: data.decode("utf-8", "replace")
         for table in _TABLES:
@@ -101,6 +102,18 @@ def _carry_over(damaged: Path, outbox: Outbox) -> None:
                 except OutboxError:  # no row of ours
                     continue
     outbox.account_for_damage()
+
+
+def _lengthen(damaged: Path) -> None:
+    """Of a file that was cut off SQLite reads nothing; of one whose end is empty, all that is not there.
+
+    The size is in its header (sqlite.org/fileformat2.html, 1.3). Nobody else has it open.
+    """
+    with suppress(OSError), damaged.open("r+b") as file:
+        header = file.read(100)
+        size = int.from_bytes(header[16:18], "big") * int.from_bytes(header[28:32], "big")
+        if header.startswith(b"SQLite format 3") and file.seek(0, os.SEEK_END) < size <= 2 * MAX_BYTES:
+            file.truncate(size)
 
 
 def _readable(old: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
@@ -121,6 +134,6 @@ def _read_until_damage(old: sqlite3.Connection, query: str) -> tuple[list[dict[s
         columns = [description[0] for description in found.description]
         for row in found:
             rows.append(dict(zip(columns, row, strict=True)))
-    except (sqlite3.Error, OutboxDamagedError):
+    except (sqlite3.Error, UnicodeDecodeError, OutboxDamagedError):  # SQLite's messages quote the damage
         return rows, False
     return rows, True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from functools import cache
 
 from ._errors import OutboxDamagedError, OutboxTooNewError
 
@@ -53,8 +55,29 @@ def refuse_foreign(connection: sqlite3.Connection) -> None:
         raise OutboxDamagedError("there are triggers or views in the outbox, which are not ours")
 
 
+def refuse_altered(connection: sqlite3.Connection) -> None:
+    """Raises OutboxDamagedError if the tables are not as they were made: a flipped bit can rename a column."""
+    if _schema_of(connection) != _as_made(MIGRATIONS):
+        raise OutboxDamagedError("the outbox's tables are not as they were made")
+
+
+def _schema_of(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+
+
+@cache
+def _as_made(migrations: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
+    """How `migrations`, which are MIGRATIONS, make them."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        migrate(made)
+        return _schema_of(made)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file to the newest version in one transaction. Raises OutboxTooNewError, altering nothing."""
+    """Bring the file to the newest version in one transaction.
+
+    Raises, altering nothing: OutboxTooNewError; OutboxDamagedError if its tables are not those of its version.
+    """
     latest = len(MIGRATIONS)
     if version_of(connection) == latest:
         return
@@ -66,6 +89,11 @@ def migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {latest}")
         connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        connection.execute("ROLLBACK")
+        if any(word in str(error) for word in ("already exists", "duplicate column", "no such", "may not be altered")):
+            raise OutboxDamagedError(str(error)) from error
+        raise
     except BaseException:
         connection.execute("ROLLBACK")
         raise
