@@ -45,7 +45,11 @@ def said(fields: dict[str, Any], status: int = 200) -> Reply:
     """A JSON object. A field that is a function is asked for its value, with the request as a dictionary."""
 
     def reply(request: Request, wire: Wire) -> None:
-        asked = request.json
+        try:
+            asked = request.json
+        except ValueError:  # the client went away in the middle of it, or it is nobody's whom this could answer
+            wire.hang_up()
+            return
         body = json.dumps({name: value(asked) if callable(value) else value for name, value in fields.items()})
         answer(status, body.encode(), {"Content-Type": "application/json"})(request, wire)
 
