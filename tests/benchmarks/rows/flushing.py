@@ -1,0 +1,114 @@
+"""Sending 10,000 ends that lie on disk, beside a bare loop of requests that posts as many bytes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ..kit import Budget, Figure, Row, Server, answer, fill, measure, scratch, small_game, task_of
+
+ENDS, BATCH, ROUNDS = 10_000, 500, 3
+
+
+def run(quick: bool) -> Row:
+    rounds, ends = (1, 500) if quick else (ROUNDS, ENDS)
+    row = Row(
+        "flushing",
+        "Flush of a backlog, ends a second",
+        f"{ends:,} ends that lie on disk, {rounds} rounds, taking turns. Ours: from `install()` to the end of "
+        "`flush()`, with the import of requests, a receipt on disk for each end, and no game beside it. The bare loop "
+        "posts the same bodies with one `requests.Session` and reads each answer as JSON; nothing is on disk.",
+        against="bare requests.Session",
+    )
+    rates: dict[str, list[float]] = {"bare requests.Session": [], "gs_pygame, one a request": []}
+    batches = batching()
+    if batches:
+        rates[f"gs_pygame, batches of {BATCH}"] = []
+    with Server() as server:
+        for _ in range(rounds):
+            for name, found in rates.items():
+                with scratch() as folder:
+                    fill(folder, ends)
+                    task = {"what": name, "url": server.url, "folder": str(folder), "ends": ends}
+                    found.append(ends / float(measure(__name__, task)))
+    for name, found in rates.items():
+        row.add(name, "ends a second", Figure.of(found))
+    share = row.ratio("gs_pygame, one a request", "ends a second") or 0.0
+    row.budgets.append(Budget("flush, one end a request, of the bare loop", 0.9, share, "x", least=True))
+    if batches:
+        rate = row.value(f"gs_pygame, batches of {BATCH}", "ends a second")
+        row.budgets.append(Budget("flush, batches", 10_000.0, rate, "/s", least=True))
+    else:
+        row.notes.append("Batches were not measured: the protocol of destinations has none in this version.")
+    return row
+
+
+def batching() -> bool:
+    """Whether a destination can take several ends at once."""
+    from gs_pygame.destinations import Destination
+
+    return hasattr(Destination, "deliver_batch")
+
+
+def _measure() -> None:
+    task = task_of(sys.argv)
+    folder = Path(task["folder"])
+    if task["what"].startswith("bare"):
+        seconds = _bare(task["url"], folder, task["ends"])
+    else:
+        seconds = _ours(task["url"], folder, batches=task["what"].endswith(str(BATCH)))
+    answer(sys.argv, seconds)
+    os._exit(0)
+
+
+def _bare(url: str, folder: Path, ends: int) -> float:
+    from gs_pygame._outbox import Outbox
+    from gs_pygame.destinations.gamesparks import request_of
+
+    outbox = Outbox(folder / "outbox.sqlite3")
+    bodies = [json.dumps(request_of(queued.end)).encode() for queued in outbox.ready(ends)]
+    begun = time.perf_counter()
+    import requests
+
+    session = requests.Session()
+    for body in bodies:
+        session.post(f"{url}/rs/device/secret/EndSessionRequest", data=body).json()
+    return time.perf_counter() - begun
+
+
+def _ours(url: str, folder: Path, batches: bool) -> float:
+    import gs_pygame
+    from gs_pygame._settings import Settings
+
+    small_game()
+    destination: Any = _Nothing() if batches else None
+    settings = Settings(endpoint=url, secret="secret", data_dir=folder)
+    begun = time.perf_counter()
+    plugin = gs_pygame.SessionPlugin(settings, destination)
+    if not plugin.flush(150.0):
+        raise RuntimeError(f"not all was sent: {plugin.status()}")
+    return time.perf_counter() - begun
+
+
+class _Nothing:
+    """A destination that takes whatever it is given, at once."""
+
+    def deliver(self, end: Any) -> Any:
+        return self.deliver_batch([end])[0]
+
+    def deliver_batch(self, ends: Any) -> Any:
+        from gs_pygame import EndSessionResponse
+        from gs_pygame.destinations import Delivered
+
+        return [Delivered(EndSessionResponse(0, {})) for _ in ends]
+
+    def close(self) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    _measure()

@@ -1,0 +1,98 @@
+"""Frame time of the example game: without anything, with ours, and with each of the peers while it sends as much."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..kit import Budget, Figure, Row, Server, fill, measure, percentile, scratch
+from ..subjects import PEERS
+
+UNITS = 500
+RATES = (60, 240)
+ROUNDS, SECONDS = 3, 20.0
+SHORT, PARTS = 4.0, 5  # the first delivery comes once in a process: several short ones, as long in all
+PERCENTILES = {"p50": 50.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
+
+
+class Scene(NamedTuple):
+    """`units`: things recorded, one a frame. `backlog`: ends on disk from earlier runs."""
+
+    subject: str
+    units: int = 0
+    backlog: int = 0
+    silent: bool = False
+    parts: int = 1
+
+
+SCENES = {
+    "no plugin": Scene("without"),
+    "gs_pygame, idle": Scene("gs_pygame"),
+    "gs_pygame, first delivery": Scene("gs_pygame", units=1, parts=PARTS),
+    f"gs_pygame, {UNITS} ends flush": Scene("backlog", units=1, backlog=UNITS),
+    "gs_pygame, server silent": Scene("backlog", units=1, backlog=UNITS, silent=True),
+    f"gs_pygame, records and sends {UNITS}": Scene("gs_pygame", units=UNITS),
+    **{f"{peer}, records and sends {UNITS}": Scene(peer, units=UNITS) for peer in PEERS},
+}
+
+
+def run(quick: bool) -> Row:
+    rounds, seconds, short = (1, 2.0, 2.0) if quick else (ROUNDS, SECONDS, SHORT)
+    row = Row(
+        "frames",
+        "Frame time, milliseconds",
+        f"`examples.starfall` with its bot under SDL's dummy driver, {rounds} x {seconds:.0f} s for each line, taking "
+        "turns; alone on the machine but for the loopback server. From the moment a frame was due until its update and "
+        f"draw were done. One thing a frame is recorded from second 1 on; flushed are {UNITS} ends that lay on disk. "
+        f"`sent`: how many were at the server when the play was over. First delivery: {PARTS} plays a round, each with "
+        "one end and the import of `requests`.",
+        plotted=[f"{name} at {fps}" for fps in RATES for name in ("p50", "p99.9")],
+    )
+    for fps in RATES:
+        played: dict[str, list[list[int]]] = {name: [] for name in SCENES}
+        sent: dict[str, list[float]] = {name: [] for name in SCENES}
+        for number in range(rounds):
+            for name, scene in SCENES.items():
+                long = seconds if scene.parts == 1 else short
+                parts = [_play(scene, fps, long, number) for _ in range(1 if quick else scene.parts)]
+                played[name].append([frame for frames, _ in parts for frame in frames])
+                sent[name].append(sum(count for _, count in parts))
+        for name, plays in played.items():
+            together = [frame for frames in plays for frame in frames]
+            for word, per_cent in PERCENTILES.items():
+                each = [percentile(frames, per_cent) / 1e6 for frames in plays]
+                row.add(name, f"{word} at {fps}", Figure(percentile(together, per_cent) / 1e6, each))
+            if SCENES[name].units and not SCENES[name].silent:
+                row.add(name, f"sent at {fps}", Figure.of(sent[name]))
+    row.against = "no plugin"
+    _budget(row)
+    row.notes.append(
+        "Glean batches its events itself: the 500 leave as one ping, by a process of its own. GamePulse sends 50 every "
+        "2 s. Bugnet has no events and sends reports, each from a thread of its own. Sentry drops what its queue of "
+        "100 cannot take."
+    )
+    return row
+
+
+def _play(scene: Scene, fps: int, seconds: float, number: int) -> tuple[list[int], int]:
+    with scratch() as folder, Server(*(["--silent"] if scene.silent else [])) as server:
+        if scene.backlog:
+            fill(folder, scene.backlog)
+        task = {"subject": scene.subject, "url": server.url, "folder": str(folder), "fps": fps, "units": scene.units}
+        frames = measure("tests.benchmarks.play", {**task, "seconds": seconds, "round": number})
+        return frames, len(server.marks())
+
+
+def _budget(row: Row) -> None:
+    for fps in RATES:
+        worst = f"p99.9 at {fps}"
+        base = row.value("no plugin", worst)
+        for name in (f"gs_pygame, {UNITS} ends flush", "gs_pygame, first delivery", "gs_pygame, idle"):
+            allowed = 0.0 if name.endswith("idle") else 1.0
+            spread = row.figures["no plugin"][worst].rounds
+            slack = max(spread) - min(spread) if name.endswith("idle") else 0.0
+            row.budgets.append(
+                Budget(f"{worst} over no plugin: {name}", allowed + slack, row.value(name, worst) - base, "ms")
+            )
+        peers = min(row.value(f"{peer}, records and sends {UNITS}", worst) for peer in PEERS)
+        ours = row.value(f"gs_pygame, records and sends {UNITS}", worst)
+        row.budgets.append(Budget(f"{worst}, of the best peer that sends as much", 1.0, ours / peers, "x"))
