@@ -120,7 +120,8 @@ def test_too_much_comes_while_the_client_reads(server: FaultServer, reply: Reply
         ask(wire)
         assert hear(wire, 200_000).startswith(start)
     server.down()
-    assert 200_000 <= server.sent < 8_000_000, "beside what was read what the system's own buffers hold"
+    # Beside what was read what the system's own buffers hold; what was cut off in the middle is not counted.
+    assert 150_000 <= server.sent < 8_000_000
 
 
 def test_a_gzip_bomb(server: FaultServer) -> None:
