@@ -15,9 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pygame
-
-import examples.starfall.game as starfall
+from examples.starfall import game as example
 from gs_pygame import Status
 
 from .kit import answer, mark, task_of
@@ -58,11 +56,11 @@ def main() -> None:
     meter = Meter(fps, _doing(subject, range(round(BEGIN * fps), round(BEGIN * fps) + units)))
 
     random.seed(task["round"])
-    world = starfall.World
-    same: Any = SimpleNamespace(World=lambda _: world(task["round"]), Clock=lambda: meter)
-    starfall.World = same.World  # every subject plays the same game
-    pygame.time.Clock = same.Clock
-    game = starfall.Game(_server(), folder / "save.json", _sessions)
+    module: Any = example
+    world = module.World
+    module.World = lambda _: world(task["round"])  # every subject plays the same game
+    module.pygame.time.Clock = lambda: meter
+    game = example.Game(_server(), folder / "save.json", _sessions)
     subject.start(task["url"], folder)
     game.run(bot_seconds=WARM_UP + task["seconds"])
     answer(sys.argv, meter.frames)

@@ -63,7 +63,9 @@ def _about(command: str, minutes: float) -> dict[str, Any]:
 
 def _machine() -> dict[str, str]:
     """What pyperf finds worth knowing of a machine that measures."""
-    told = subprocess.run([sys.executable, "-m", "pyperf", "metadata"], capture_output=True, text=True, check=False)
+    told = subprocess.run(
+        [sys.executable, "-m", "pyperf", "collect_metadata"], capture_output=True, text=True, check=False
+    )
     known = dict(line.removeprefix("- ").split(": ", 1) for line in told.stdout.splitlines() if ": " in line)
     wanted = ("cpu_model_name", "cpu_count", "cpu_config", "cpu_freq", "load_avg_1min", "platform", "aslr", "timer")
     return {name: known[name] for name in wanted if name in known}
@@ -168,6 +170,7 @@ def _bars(axis: Any, name: str, shown: dict[str, dict[str, Figure]]) -> None:
     axis.invert_yaxis()
     axis.set_title(name, fontsize=10)
     axis.tick_params(labelsize=8)
+    axis.margins(x=0.12)
     if min(values) > 0 and max(values) / min(values) >= LOGARITHMIC_FROM:
         axis.set_xscale("log")
     for place, value in enumerate(values):

@@ -6,7 +6,7 @@ Every import of a peer is inside: what is not used in a process costs nothing in
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 PROJECT = "http://key@{}/1"
@@ -32,7 +32,7 @@ class Without:
 class GsPygame(Without):
     """Here the thing to be sent is the end of a session; the next one begins at once."""
 
-    consent = "granted"
+    consent: Literal["granted", "pending"] = "granted"
 
     def start(self, url: str, folder: Path) -> None:
         import gs_pygame

@@ -14,12 +14,12 @@ MEGABYTE = 1e6
 
 
 def run(quick: bool) -> Row:
-    rounds = 1 if quick else ROUNDS
+    rounds, settled = (1, 0.5) if quick else (ROUNDS, SETTLED)
     row = Row(
         "footprint",
         "Memory and threads added",
         f"A small game, {rounds} rounds, taking turns: resident megabytes and threads over the game without anything, "
-        f"{SETTLED:.0f} s after the start, and as long after the first thing was recorded (and, where the peer does "
+        f"{settled:.0f} s after the start, and as long after the first thing was recorded (and, where the peer does "
         "that so soon, sent).",
     )
     found: dict[str, list[list[list[float]]]] = {}
@@ -27,7 +27,7 @@ def run(quick: bool) -> Row:
         for _ in range(rounds):
             for subject in ("without", "gs_pygame", *PEERS):
                 with scratch() as folder:
-                    task = {"subject": subject, "url": server.url, "folder": str(folder)}
+                    task = {"subject": subject, "url": server.url, "folder": str(folder), "settled": settled}
                     found.setdefault(subject, []).append(measure(__name__, task))
     bare = found.pop("without")
     for subject, rounds_of_it in found.items():
@@ -55,7 +55,7 @@ def _measure() -> None:
     for moment in range(2):
         if moment:
             subject.record(mark(0))
-        play(subject, SETTLED)
+        play(subject, task["settled"])
         found.append((process.memory_info().rss / MEGABYTE, process.num_threads()))
     answer(sys.argv, found)
     os._exit(0)

@@ -25,7 +25,7 @@ MODULES = {
 
 
 def run(quick: bool) -> Row:
-    rounds, sizes = (2, ENDS[:2]) if quick else (ROUNDS, ENDS)
+    rounds, sizes = (1, ENDS[:2]) if quick else (ROUNDS, ENDS)
     row = Row(
         "starting",
         "Import and install, milliseconds",
