@@ -21,6 +21,7 @@ from urllib.request import urlopen
 from .subjects import Without
 
 ROOT = Path(__file__).resolve().parents[2]
+CACHE = ".venv-benchmarks"
 OUTBOX = "outbox.sqlite3"
 ABOUT = json.dumps({"sdk": "gs_pygame 1.0.0", "platform": "linux", "python": "3.11.7", "pygame": "pygame 2.6.1"})
 
@@ -177,8 +178,10 @@ def mark(number: int) -> str:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder that is gone afterwards, even if somebody still writes into it."""
-    folder = tempfile.mkdtemp()
+    """A folder on the project's disk (the system's may be in memory), gone afterwards even if it is written into."""
+    place = ROOT / CACHE / "scratch"
+    place.mkdir(parents=True, exist_ok=True)
+    folder = tempfile.mkdtemp(dir=place)
     try:
         yield Path(folder)
     finally:

@@ -9,11 +9,11 @@ import traceback
 from collections.abc import Callable
 
 from . import report
-from .kit import ROOT, Row
+from .kit import CACHE, ROOT, Row
 from .rows import backlog, events, exiting, flushing, footprint, frames, idling, recording, starting
 
 RESULTS = ROOT / "assets" / "benchmarks"
-PARTIAL = ROOT / ".venv-benchmarks" / "partial"
+PARTIAL = ROOT / CACHE / "partial"
 """Where the results go that are not of a full run."""
 
 ROWS: dict[str, Callable[[bool], Row]] = {
