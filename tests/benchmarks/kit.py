@@ -33,7 +33,7 @@ CAP = 180.0
 
 @dataclass(frozen=True)
 class Figure:
-    """One cell of the table. `value` is that of all rounds together, `rounds` shows how far they lie apart."""
+    """One cell of the table: a `value` for all rounds together, and those of each, which show how far they lie apart."""
 
     value: float
     rounds: list[float]
@@ -83,7 +83,7 @@ class Row:
         self.texts.setdefault(subject, {})[measure] = text
 
     def ratio(self, subject: str, measure: str) -> float | None:
-        """To the same measure of `against`; the median over the rounds where each has its counterpart."""
+        """To the same measure of `against`; None where that has none."""
         if self.against is None or subject == self.against or measure not in self.figures.get(self.against, {}):
             return None
         ours, theirs = self.figures[subject][measure], self.figures[self.against][measure]
