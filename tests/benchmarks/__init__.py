@@ -1,6 +1,6 @@
 """What the plugin costs a game, measured beside what its author would pick instead. No test: figures.
 
-    python -m tests.benchmarks                    # everything: 35 minutes
+    python -m tests.benchmarks                    # everything: 40 minutes
     python -m tests.benchmarks --quick            # a smoke run: two minutes; its figures mean nothing
     python -m tests.benchmarks --only frames      # one row; may be repeated
 

@@ -33,7 +33,7 @@ CAP = 180.0
 
 @dataclass(frozen=True)
 class Figure:
-    """One cell of the table: a `value` for all rounds together, and those of each, which show how far they lie apart."""
+    """One cell of the table: a `value` for all rounds together, and one for each, which show how far they lie apart."""
 
     value: float
     rounds: list[float]

@@ -21,7 +21,7 @@ from gs_pygame import Status
 from .kit import answer, mark, task_of
 from .subjects import SUBJECTS, Without
 
-WARM_UP = 1.5  # seconds
+WARM_UP = 1.0  # seconds
 BEGIN = 1.0  # seconds into the measured time: when there is something to send
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..kit import ABOUT, OUTBOX, Budget, Figure, Row, answer, fill, mark, measure, put_end, scratch, task_of
 
 BACKLOGS = (100, 1_000, 10_000, 100_000)
-ENDS, ROUNDS = 50, 7
+ENDS, ROUNDS = 50, 5
 STEPS = ("put", "take", "receipt")
 
 

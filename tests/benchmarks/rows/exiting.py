@@ -29,14 +29,14 @@ from ..kit import (
 )
 from ..subjects import PEERS, SUBJECTS
 
-ROUNDS, EVERY = 40, 10
+ROUNDS, EVERY = 30, 15
 """Exits of ours in each state; the peers take part in one round of so many, since some are slow to go."""
 
 START, PLAY = 3.0, 0.5  # seconds; START: allowed until the play begins
 AGAIN = 3.0
 """Seconds that the next start plays, which may send what the first left."""
 
-PATIENCE = 15.0
+PATIENCE = 10.0
 """Seconds after which a game that does not end is killed."""
 
 IN_TIME = 5.0

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..kit import Budget, Figure, Row, Server, answer, fill, measure, scratch, small_game, task_of
 
-ENDS, BATCH, ROUNDS = 10_000, 500, 3
+ENDS, ROUNDS = 10_000, 2
+BARE, OURS, NOWHERE = "bare requests.Session", "gs_pygame", "gs_pygame, to a destination that does nothing"
 
 
 def run(quick: bool) -> Row:
@@ -20,14 +21,11 @@ def run(quick: bool) -> Row:
         "flushing",
         "Flush of a backlog, ends a second",
         f"{ends:,} ends that lie on disk, {rounds} rounds, taking turns. Ours: from `install()` to the end of "
-        "`flush()`, with the import of requests, a receipt on disk for each end, and no game beside it. The bare loop "
+        "`flush()`, with the import of requests, a receipt on disk for each end. The bare loop "
         "posts the same bodies with one `requests.Session` and reads each answer as JSON; nothing is on disk.",
-        against="bare requests.Session",
+        against=BARE,
     )
-    rates: dict[str, list[float]] = {"bare requests.Session": [], "gs_pygame, one a request": []}
-    batches = batching()
-    if batches:
-        rates[f"gs_pygame, batches of {BATCH}"] = []
+    rates: dict[str, list[float]] = {BARE: [], OURS: [], NOWHERE: []}
     with Server() as server:
         for _ in range(rounds):
             for name, found in rates.items():
@@ -37,34 +35,26 @@ def run(quick: bool) -> Row:
                     found.append(ends / float(measure(__name__, task)))
     for name, found in rates.items():
         row.add(name, "ends a second", Figure.of(found))
-    share = row.ratio("gs_pygame, one a request", "ends a second") or 0.0
-    row.budgets.append(Budget("flush, one end a request, of the bare loop", 0.9, share, "x", least=True))
-    if batches:
-        rate = row.value(f"gs_pygame, batches of {BATCH}", "ends a second")
-        row.budgets.append(Budget("flush, batches", 10_000.0, rate, "/s", least=True))
-    else:
-        row.notes.append("Batches were not measured: the protocol of destinations has none in this version.")
+    row.budgets.append(
+        Budget(
+            "flush, one end a request, of the bare loop", 0.9, row.ratio(OURS, "ends a second") or 0.0, "x", least=True
+        )
+    )
+    row.notes.append("Batches are not measured: the protocol of destinations takes one end at a time.")
     row.notes.append(
-        "No peer is here: Sentry, PostHog and Bugnet keep nothing on disk that could be flushed, Glean at most 500 pings, "
-        "and GamePulse sends what it kept in its `init()`, 50 in a request."
+        "No peer is here: Sentry, PostHog and Bugnet keep nothing on disk that could be flushed, Glean at most 500 "
+        "pings, and GamePulse sends what it kept in its `init()`, 50 in a request."
     )
     return row
-
-
-def batching() -> bool:
-    """Whether a destination can take several ends at once."""
-    from gs_pygame.destinations import Destination
-
-    return hasattr(Destination, "deliver_batch")
 
 
 def _measure() -> None:
     task = task_of(sys.argv)
     folder = Path(task["folder"])
-    if task["what"].startswith("bare"):
+    if task["what"] == BARE:
         seconds = _bare(task["url"], folder, task["ends"])
     else:
-        seconds = _ours(task["url"], folder, batches=task["what"].endswith(str(BATCH)))
+        seconds = _ours(task["url"], folder, _Nowhere() if task["what"] == NOWHERE else None)
     answer(sys.argv, seconds)
     os._exit(0)
 
@@ -84,12 +74,11 @@ def _bare(url: str, folder: Path, ends: int) -> float:
     return time.perf_counter() - begun
 
 
-def _ours(url: str, folder: Path, batches: bool) -> float:
+def _ours(url: str, folder: Path, destination: Any) -> float:
     import gs_pygame
     from gs_pygame._settings import Settings
 
     small_game()
-    destination: Any = _Nothing() if batches else None
     settings = Settings(endpoint=url, secret="secret", data_dir=folder)
     begun = time.perf_counter()
     plugin = gs_pygame.SessionPlugin(settings, destination)
@@ -98,17 +87,14 @@ def _ours(url: str, folder: Path, batches: bool) -> float:
     return time.perf_counter() - begun
 
 
-class _Nothing:
-    """A destination that takes whatever it is given, at once."""
+class _Nowhere:
+    """A destination that has whatever it is given, at once."""
 
     def deliver(self, end: Any) -> Any:
-        return self.deliver_batch([end])[0]
-
-    def deliver_batch(self, ends: Any) -> Any:
         from gs_pygame import EndSessionResponse
         from gs_pygame.destinations import Delivered
 
-        return [Delivered(EndSessionResponse(0, {})) for _ in ends]
+        return Delivered(EndSessionResponse(0, {}))
 
     def close(self) -> None:
         pass

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..kit import Budget, Figure, Row, Server, answer, mark, measure, play, scratch, small_game, task_of
 from ..subjects import PEERS, SUBJECTS
 
-ROUNDS, SETTLED = 5, 2.0
+ROUNDS, SETTLED = 3, 1.5
 MEGABYTE = 1e6
 
 
@@ -19,7 +19,7 @@ def run(quick: bool) -> Row:
         "footprint",
         "Memory and threads added",
         f"A small game, {rounds} rounds, taking turns: resident megabytes and threads over the game without anything, "
-        f"{settled:.0f} s after the start, and as long after the first thing was recorded (and, where the peer does "
+        f"{settled} s after the start, and as long after the first thing was recorded (and, where the peer does "
         "that so soon, sent).",
     )
     found: dict[str, list[list[list[float]]]] = {}

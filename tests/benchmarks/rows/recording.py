@@ -32,7 +32,7 @@ from ..kit import (
 from ..subjects import SUBJECTS
 
 FPS = 60
-ROUNDS, SECONDS = 4, 5.0
+ROUNDS, SECONDS = 3, 4.0
 BUSY_WITH = 5_000
 """Ends on disk at the start: a server that takes a millisecond for each keeps the courier busy all the time."""
 
