@@ -21,9 +21,14 @@ def main() -> int:
         venv.create(ENVIRONMENT, with_pip=True)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
     subprocess.run([*pip, *PACKAGES, "--editable", str(ROOT)], check=True)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("GS_PYGAME_")}
+    inherited = {name: value for name, value in os.environ.items() if not _in_the_way(name)}
     command = [str(python), "-m", "tests.benchmarks.run", *sys.argv[1:]]
     return subprocess.run(command, cwd=ROOT, env=inherited, check=False).returncode
+
+
+def _in_the_way(name: str) -> bool:
+    """Settings of this computer that would change what is measured, or send it elsewhere."""
+    return name.startswith("GS_PYGAME_") or name == "DO_NOT_TRACK" or name.lower().endswith("_proxy")
 
 
 sys.exit(main())
