@@ -74,18 +74,17 @@ def run(quick: bool) -> Row:
         servers = {"fine": stack.enter_context(Server()), "silent": stack.enter_context(Server("--silent"))}
         urls = {state: server.url for state, server in servers.items()}
         urls |= {"refusing": stack.enter_context(_refusing()), "dns": "http://localhost:9"}
+        base = stack.enter_context(scratch())  # for all: what is sent after an exit is still there
         for number in range(rounds):
-            with scratch() as folder:
-                exits.setdefault(("without", "fine"), []).append(_exit("without", "fine", "http://localhost:9", folder))
-            for state in states:
-                for subject in ("gs_pygame", *(PEERS if number % EVERY == 0 else ())):
-                    with scratch() as folder:
-                        exits.setdefault((subject, state), []).append(_exit(subject, state, urls[state], folder))
+            turns = [("without", "fine"), *((subject, state) for state in states for subject in ("gs_pygame", *PEERS))]
+            for subject, state in turns:
+                if subject not in PEERS or number % EVERY == 0:
+                    folder = base / f"{subject}-{state}-{number}"
+                    exits.setdefault((subject, state), []).append(_exit(subject, state, urls[state], folder))
         for subject in ("gs_pygame", *PEERS):
-            with scratch() as folder:
-                left = _exit(subject, "refusing", urls["refusing"], folder)
-                _exit(subject, "fine", urls["fine"], folder, AGAIN)
-                kept[subject] = left.last in servers["fine"].marks()
+            left = _exit(subject, "refusing", urls["refusing"], base / subject)
+            _exit(subject, "fine", urls["fine"], base / subject, AGAIN)
+            kept[subject] = left.last in servers["fine"].marks()
         time.sleep(IN_TIME)
         arrived = servers["fine"].marks()
     for state in states:
@@ -123,7 +122,7 @@ def _refusing() -> Iterator[str]:
 
 def _exit(subject: str, state: str, url: str, folder: Path, seconds: float = PLAY) -> Exit:
     first, last = mark(next(_marks)), mark(next(_marks))
-    task = {"subject": subject, "state": state, "url": url, "folder": str(folder / "data")}
+    task = {"subject": subject, "state": state, "url": url, "folder": str(folder)}
     with scratch() as workplace:
         game = spawn(__name__, {**task, "seconds": seconds, "marks": [first, last]}, workplace)
         try:
