@@ -1,7 +1,7 @@
 """What the plugin costs a game, measured beside what its author would pick instead. No test: figures.
 
     python -m tests.benchmarks                    # everything: 40 minutes
-    python -m tests.benchmarks --quick            # a smoke run: two minutes; its figures mean nothing
+    python -m tests.benchmarks --quick            # a smoke run: three minutes; its figures mean nothing
     python -m tests.benchmarks --only frames      # one row; may be repeated
 
 Run it in the project's root, on a machine that has nothing else to do. It makes a virtual environment of its own
