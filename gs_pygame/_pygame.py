@@ -32,6 +32,21 @@ _IN = frozenset({pygame.WINDOWFOCUSGAINED, pygame.WINDOWRESTORED, pygame.WINDOWS
 _TELLING = _OUT | _IN | {pygame.QUIT, pygame.WINDOWFOCUSLOST}
 _type_of = attrgetter("type")
 
+
+class _Anything(dict[str, Any]):
+    """Equal to whatever it is compared with."""
+
+    __hash__ = None
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+# An event equals one of its type whose dictionary is equal, so this one equals each QUIT. Looking for it among ten
+# events takes 70 ns, where asking each for its type takes 420.
+_ANY_QUIT = pygame.event.Event(pygame.QUIT, _Anything())
+_QUIT_IS_FOUND = [pygame.event.Event(pygame.QUIT, {"a": 1})].count(_ANY_QUIT) == 1
+
 Probe = Callable[[], bool]
 
 
@@ -114,7 +129,10 @@ class Adapter:
 
     def after_events(self, events: list[Any]) -> None:
         """A game got `events` from the queue."""
-        if events and not _TELLING.isdisjoint(map(_type_of, events)):
+        if self._knows_focus and _QUIT_IS_FOUND:  # what tells of the focus, a sample says better
+            if _ANY_QUIT in events:
+                self._guarded(self._hear, pygame.QUIT)
+        elif events and not _TELLING.isdisjoint(map(_type_of, events)):
             for event in events:
                 self._guarded(self._hear, event.type)
         self.sample()

@@ -437,6 +437,20 @@ def test_a_game_sees_the_same_events_as_without(player: Player) -> None:
     assert pygame.event.get() == []
 
 
+@pytest.mark.parametrize("more", [{}, {"window": None}, {"confirmed": [1, 2]}])
+@pytest.mark.parametrize("focused", [True, False])
+def test_a_quit_is_heard_among_other_events(player: Player, more: dict[str, object], focused: bool) -> None:
+    """Whatever a game or pygame put into the event, and whether the focus was ever seen or not."""
+    player.focused = focused
+    plugin = gs_pygame.install(**GIVEN)
+    player.wait(1)
+    for event in [pygame.event.Event(pygame.KEYDOWN, key=1), pygame.event.Event(pygame.QUIT, more)]:
+        assert plugin.status().waiting == 0
+        pygame.event.post(event)
+        pygame.event.get()
+    assert plugin.status().waiting == 1
+
+
 def test_a_fault_inside_the_plugin_never_reaches_the_game(
     player: Player, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
