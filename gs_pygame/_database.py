@@ -76,9 +76,9 @@ class Database:
             )
             self._db.text_factory = _text
             try:
+                refuse_newer(self._db)  # before anything could alter the file
                 if sys.version_info >= (3, 12):  # the last one to close would give the WAL's room to a full disk
                     self._db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
-                refuse_newer(self._db)  # before anything could alter the file
                 mode = self._to_wal(opening_patience)
                 # Without WAL every commit would flush the disk in a frame; OFF still survives the process.
                 self._db.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'OFF'}")

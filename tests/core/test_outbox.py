@@ -789,6 +789,7 @@ def test_a_page_overwritten_is_found_damaged(path: Path) -> None:
     outbox = Outbox(path)
     with outbox.transaction():
         ready(outbox, *(f"s{index}" for index in range(300)), script='{"x":"' + "x" * 500 + '"}')
+    outbox.checkpoint()
     outbox.close()
     data = bytearray(path.read_bytes())
     data[4096:] = b"\xa5" * (len(data) - 4096)

@@ -34,6 +34,7 @@ def filled(path: Path, count: int) -> list[str]:
             save(outbox, name)
             outbox.release(name)
         start(outbox, names[-1])
+        outbox.checkpoint()
     return names[:-1]
 
 
@@ -79,8 +80,6 @@ def test_what_can_be_read_of_flipped_bytes_is_carried_over(path: Path, seed: int
 def test_of_a_truncated_file_what_is_left_is_carried_over(path: Path, keep: float, saved: int) -> None:
     """Part of the file is gone: what is left is read, the others are counted, and the outbox works."""
     filled(path, 200)
-    with closing(Outbox(path)) as outbox:
-        outbox.checkpoint()
     with path.open("r+b") as file:
         file.truncate(int(path.stat().st_size * keep))
     mark_damaged(path)
@@ -95,8 +94,6 @@ def test_of_a_truncated_file_what_is_left_is_carried_over(path: Path, keep: floa
 def test_whatever_bytes_are_flipped_there_is_an_outbox_that_works(path: Path, seed: int) -> None:
     """Twenty bytes anywhere, in the schema as well, which SQLite quotes in its messages."""
     filled(path, 50)
-    with closing(Outbox(path)) as outbox:
-        outbox.checkpoint()
     chance = random.Random(seed)
     data = bytearray(path.read_bytes())
     for _ in range(20):

@@ -200,11 +200,14 @@ def set_aside(path: Path) -> None:
     path.rename(path.with_name(f"{path.name}.damaged-1"))
 
 
+PLAYED = uuid.uuid4()
+
+
 def half_played(path: Path) -> None:
     """A copy died, and its heartbeat names the session."""
     run_file = path.parent / "runs" / "dead.run"
     run_file.parent.mkdir()
-    run_file.write_bytes(_encode(Progress(str(uuid.UUID(int=1)), 1.0, 2.0)))
+    run_file.write_bytes(_encode(Progress(str(PLAYED), 1.0, 2.0)))
 
 
 @pytest.mark.parametrize("happened", [unreadable, set_aside, half_played])
@@ -212,7 +215,7 @@ def test_a_denial_erases_what_is_damaged_or_dead(tmp_path: Path, happened: Calla
     """The player has said no: at the next start nothing of theirs is left, in whatever state the files are."""
     path = tmp_path / "outbox.sqlite3"
     with closing(Outbox(path)) as outbox:
-        outbox.start("dead", str(uuid.UUID(int=1)), 1.8e9, "the player", "{}", "{}", None)
+        outbox.start("dead", str(PLAYED), 1.8e9, "the player", "{}", "{}", None)
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     happened(path)
@@ -221,4 +224,4 @@ def test_a_denial_erases_what_is_damaged_or_dead(tmp_path: Path, happened: Calla
         assert plugin.session is None
     left = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
     assert b"the player" not in left
-    assert uuid.UUID(int=1).bytes not in left
+    assert PLAYED.bytes not in left
