@@ -17,15 +17,15 @@ from typing import Any
 from ._backoff import Backoff
 from ._clock import Clock, Instant
 from ._courier import Courier
-from ._errors import OutboxBusyError, OutboxDamagedError, OutboxError
+from ._errors import OutboxBusyError, OutboxError
 from ._failover import Failover
 from ._journal import Entry, Journal, Login
 from ._keeper import Keeper
 from ._lifecycle import HEARTBEAT, Decision, Lifecycle, Progress, Save
-from ._messages import Reason, Session, Status, dump_script_data, to_datetime
+from ._messages import Reason, Session, Status, to_datetime
 from ._outbox import GAME_PATIENCE, Receipt
-from ._salvage import mark_damaged, remove_damaged
-from ._storage import ERASE_PATIENCE, Storage, erase_leftovers
+from ._script_data import ScriptData
+from ._storage import ERASE_PATIENCE, Storage
 from .destinations import Destination
 
 log = logging.getLogger("gs_pygame")
@@ -56,8 +56,7 @@ class Engine:
     ) -> None:
         self.alert = False
         self._clock = clock
-        self._script_source = script_data
-        self._script_data = "{}" if script_data is None or callable(script_data) else dump_script_data(script_data)
+        self._script_data = ScriptData(script_data)
         self._player_id = player_id
         self._may_send = may_send
         self._erasing = False
@@ -65,14 +64,11 @@ class Engine:
         self._flush_due = False
         self._flush_from = clock.now().elapsed + HEARTBEAT  # a game that starts has better use for the disk
         self._searched = False
-        self._trouble: str | None = None
-        self._said: set[str] = set()
         self._lock = threading.RLock()
         self._receipts: list[Receipt] = []
         self._told: list[str] = []
         self._progress = threading.Event()
         self._lifecycle = Lifecycle(grace, lambda: str(uuid.uuid4()))
-        self._folder = folder
         self._storage = storage = Storage(folder)
         run = storage.run_file.run if storage.run_file else uuid.uuid4().hex
         self._journal = Journal(run, about, self._lost, lambda: self._courier_worker.wake())
@@ -128,18 +124,18 @@ class Engine:
         """Decide and write it down; True if there was something to decide."""
         with self._lock:
             decisions = decide(self._clock.now())
-            known = self._script_data
+            known = self._script_data.known
             if any(isinstance(decision, Save) for decision in decisions):
-                self._script_data = self._ask_script_data(extra)
+                self._script_data.known = self._script_data.ask(extra)
             self._enter(decisions)
             if extra:  # it went along with this end, and belongs to no other
-                self._script_data = known
+                self._script_data.known = known
             if decisions:
                 self._write_in_frame()
             return bool(decisions)
 
     def _enter(self, decisions: list[Decision]) -> None:
-        self._journal.add([Entry(decision, self._script_data, self._player_id) for decision in decisions])
+        self._journal.add([Entry(decision, self._script_data.known, self._player_id) for decision in decisions])
         self._settle_alert()
 
     def _settle_alert(self) -> None:
@@ -156,15 +152,6 @@ class Engine:
             self.trouble(error)
         self._keeper_worker.wake()
 
-    def _ask_script_data(self, extra: Mapping[str, Any] | None) -> str:
-        try:
-            source = self._script_source
-            value = (source() if callable(source) else source) or {}
-            return dump_script_data({**value, **(extra or {})})
-        except Exception as error:  # noqa: BLE001 - the game's own function; the end goes all the same
-            log.warning("gs_pygame: script_data cannot be used, the last known one goes along instead: %s", error)
-            return self._script_data
-
     # Called by the keeper and the courier, in their threads
 
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
@@ -180,7 +167,7 @@ class Engine:
 
     def write(self) -> bool:
         if self._erasing:
-            self._erase()
+            self._storage.erase()
             return True
         if not self._journal:
             return True
@@ -194,17 +181,8 @@ class Engine:
             self._courier_worker.wake()
             raise
         self._failover.worked()
-        self._trouble = None
         self._dirty = True
         return written
-
-    def _erase(self) -> None:
-        outbox = self._storage.outbox.keepers
-        outbox.erase()
-        if outbox.path:
-            remove_damaged(outbox.path)
-        if not self._storage.durable:
-            erase_leftovers(self._folder)
 
     def _courier_turn(self) -> float | None:
         """A turn of the courier's thread, which may wait for the disk as well as for the network."""
@@ -242,14 +220,7 @@ class Engine:
         self._courier_worker.wake()
 
     def trouble(self, error: Exception) -> None:
-        path = self._storage.outbox.games.path
-        if isinstance(error, OutboxDamagedError) and path:
-            mark_damaged(path)
-            self._failover.damaged(error)
-        self._trouble = f"the outbox cannot be used: {error}"
-        if self._trouble not in self._said:
-            self._said.add(self._trouble)
-            log.error("gs_pygame: %s", self._trouble)
+        self._failover.report(error)
 
     def _on_receipt(self, receipt: Receipt) -> None:
         with self._lock:
@@ -288,7 +259,7 @@ class Engine:
                 counts = self._storage.outbox.games.counts()
         except OutboxError as error:
             self.trouble(error)
-            return Status(online=line.online, last_error=self._trouble)
+            return Status(online=line.online, last_error=self._failover.trouble)
         return Status(
             started=counts.started,
             ended=counts.ended,
@@ -299,7 +270,7 @@ class Engine:
             dropped=counts.dropped,
             online=line.online,
             durable=self._storage.durable and not self._journal,
-            last_error=line.last_error or self._trouble,
+            last_error=line.last_error or self._failover.trouble,
             oldest=None if counts.oldest is None else to_datetime(counts.oldest),
         )
 
@@ -317,7 +288,7 @@ class Engine:
         with self._lock:
             self._player_id = player_id
             if self._lifecycle.session_id is not None:
-                self._journal.add([Entry(Login(self._lifecycle.session_id), self._script_data, player_id)])
+                self._journal.add([Entry(Login(self._lifecycle.session_id), self._script_data.known, player_id)])
                 self._write_in_frame()
 
     def unsent(self) -> Path | None:

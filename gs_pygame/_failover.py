@@ -20,6 +20,7 @@ from ._errors import OutboxDamagedError, OutboxError
 from ._journal import Journal
 from ._outbox import GAME_PATIENCE, Outbox
 from ._rows import response_of
+from ._salvage import mark_damaged
 from ._storage import Connections, Storage
 
 log = logging.getLogger("gs_pygame")
@@ -32,7 +33,7 @@ FAILURES = 3
 
 
 class Failover:
-    """`lock`: the engine's, under which the game uses the outbox."""
+    """`lock`: the engine's, under which the game uses the outbox. `trouble`: what failed last, until a write works."""
 
     def __init__(self, storage: Storage, journal: Journal, lock: threading.RLock, clock: Clock) -> None:
         self._storage = storage
@@ -41,6 +42,8 @@ class Failover:
         self._clock = clock
         self._failures = 0
         self._last_error: Exception | None = None
+        self.trouble: str | None = None
+        self._said: set[str] = set()
         self._next_try = clock.now().elapsed + RETRY
         self._damaged: Connections | None = None
 
@@ -49,13 +52,21 @@ class Failover:
         self._failures += 1
         self._last_error = error
 
-    def damaged(self, error: Exception) -> None:
-        """The file is damaged: nothing written to it now is safe."""
-        self._failures = FAILURES
-        self._last_error = error
-
     def worked(self) -> None:
         self._failures = 0
+        self.trouble = None
+
+    def report(self, error: Exception) -> None:
+        """Something on disk failed: said once. Nothing that is written to a damaged file is safe. Any thread."""
+        path = self._storage.outbox.games.path
+        if isinstance(error, OutboxDamagedError) and path:
+            mark_damaged(path)
+            self._failures = FAILURES
+            self._last_error = error
+        self.trouble = f"the outbox cannot be used: {error}"
+        if self.trouble not in self._said:
+            self._said.add(self.trouble)
+            log.error("gs_pygame: %s", self.trouble)
 
     def watch(self, at: Instant) -> bool:
         """Whether there is something to do in `turn`."""

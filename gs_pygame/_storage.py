@@ -106,6 +106,15 @@ class Storage:
                 self.run_file = None
             raise
 
+    def erase(self) -> None:
+        """Remove all that was kept of the player. The keeper's thread. Raises OSError and OutboxError."""
+        outbox = self.outbox.keepers
+        outbox.erase()
+        if outbox.path:
+            remove_damaged(outbox.path)
+        if not self.durable:
+            erase_leftovers(self._folder)
+
     def complain(self, error: Exception | None) -> None:
         log.error(
             "gs_pygame: %s cannot be used (%s); ended sessions are kept in memory only, and are lost if they cannot be "
