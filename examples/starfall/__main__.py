@@ -10,23 +10,32 @@ from pathlib import Path
 
 import appdirs
 
-from .server import PORT, SECRET, Server, choose_port
+import gs_pygame
+
+from .server import PORT, SECRET, Remote, Server, choose_port
 
 START_PATIENCE = 15.0
 
 
 def main() -> int:
+    gs_pygame.freeze_support()
     parser = argparse.ArgumentParser(prog="python -m examples.starfall", description="Catch the stars, mind the rocks.")
     parser.add_argument("--headless", type=float, metavar="SECONDS", help="let a bot play so long, without a window")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where everything is kept")
     parser.add_argument("--port", type=int, default=PORT, help="of the game's own server (default: %(default)s)")
+    parser.add_argument(
+        "--server",
+        metavar="URL",
+        required=hasattr(sys, "frozen"),  # such a game has no Python to run its own with
+        help="play against this one, such as `gs-pygame serve`, instead of the game's own",
+    )
     options = parser.parse_args()
 
     own = options.data_dir.resolve() if options.data_dir else None
     folder = own or Path(appdirs.user_data_dir("Starfall", "gs_pygame"))
     with suppress(OSError):  # then nothing is kept, and the game can still be played
         folder.mkdir(parents=True, exist_ok=True)
-    server = Server(choose_port(options.port), folder / "server.sqlite3")
+    server = Remote(options.server) if options.server else Server(choose_port(options.port), folder / "server.sqlite3")
     server.start()
     try:
         return _play(server, folder, own, options.headless)

@@ -148,11 +148,11 @@ class Game:
             self._begin()
 
     def _switch_network(self) -> None:
-        self._network = not self._network
         if self._network:
-            self._server.start()
-        else:
             self._server.stop()
+        else:
+            self._server.start()
+        self._network = self._server.running
 
     def _update(self, seconds: float, by_bot: bool) -> None:
         self._time += seconds
