@@ -1,50 +1,44 @@
-"""The command line: `gs-pygame` and `python -m gs_pygame`."""
+"""The command line: `gs-pygame` and `python -m gs_pygame`.
+
+`run` and `serve` are plain: they need no extra `tools`, and a game that is run has no library of ours around it. All
+other commands are in `_app`, which needs typer and rich.
+"""
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from .. import __version__
-from ..server import _cli as serve
-from . import _run as run
-from . import _status as status
+from ..server import _cli as _serve
+from . import _run
 
-_EXTRA = {"starlette", "uvicorn", "sqlalchemy", "jinja2"}
+PLAIN = {"run": (_run.main, _run.HELP), "serve": (_serve.main, _serve.HELP)}
+"""The commands that parse their own words, and the help on each."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; its exit code. 2: the call's words are wrong, or something it needs is not installed."""
-    parser = argparse.ArgumentParser(prog="gs-pygame", description="gs_pygame: the end of every session, delivered.")
-    parser.add_argument("--version", action="version", version=f"gs_pygame {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    run_parser = commands.add_parser(
-        "run",
-        help="play an unmodified game with the plugin",
-        usage="%(prog)s [options] (game.py | -m module) [arguments of the game ...]",
-        description="Play an unmodified game with the plugin. Options stand before the game; what is not given is "
-        "asked of the environment (GS_PYGAME_ENDPOINT, GS_PYGAME_SECRET, ...).",
-    )
-    run.add_arguments(run_parser)
-    run_parser.set_defaults(execute=run.run)
-    serve_parser = commands.add_parser(
-        "serve", help="run a GameSparks-compatible server on this computer", description="Needs the extra: server."
-    )
-    serve.add_arguments(serve_parser)
-    serve_parser.set_defaults(execute=serve.run)
-    status_parser = commands.add_parser(
-        "status",
-        help="what lies in a game's outbox on this computer",
-        description="Show what lies in a game's outbox, and what has become of its sessions: --app and --author as in "
-        "install(), or --data-dir.",
-    )
-    status.add_arguments(status_parser)
-    status_parser.set_defaults(execute=status.run)
-    arguments = parser.parse_args(argv)
+    """Run one command; its exit code.
+
+    0: it is done, and all is well. 1: it could not be done, or not all of it, or all is not well. 2: the call's words
+    are wrong, or something it needs is not installed. A game that is run has its own.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    if words == ["--version"]:
+        print(f"gs_pygame {__version__}")
+        return 0
+    if words and words[0] in PLAIN:
+        command, _ = PLAIN[words[0]]
+        return command(words[1:])
     try:
-        return int(arguments.execute(arguments))
+        from ._app import app
     except ModuleNotFoundError as error:
-        if error.name not in _EXTRA or arguments.command != "serve":
+        if error.name not in ("typer", "rich"):
             raise
-        print("gs-pygame serve needs its extra: pip install 'gs-pygame[server]'", file=sys.stderr)
+        print(
+            "gs-pygame: run and serve work as they are (--help after them tells how); every other command needs the "
+            "extra tools: pip install 'gs-pygame[tools]'",
+            file=sys.stderr,
+        )
         return 2
+    app(words, prog_name="gs-pygame")  # ends by SystemExit
+    return 0

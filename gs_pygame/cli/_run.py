@@ -15,27 +15,20 @@ from types import CodeType, ModuleType
 from .._errors import ConfigurationError
 from .._install import install
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of `run`; all after the target belongs to the game."""
-    parser.add_argument("--app", help="the game's name; it names the folder on disk (default: the target's name)")
-    parser.add_argument("--author", default="gs_pygame", help="names the folder on disk, too (default: gs_pygame)")
-    parser.add_argument("--endpoint", help="the server's address (GS_PYGAME_ENDPOINT)")
-    parser.add_argument("--grace", type=float, metavar="SECONDS", help="how long a player may be away (default: 30)")
-    parser.add_argument("--data-dir", metavar="DIR", help="keep the sessions here (GS_PYGAME_DATA_DIR)")
-    parser.add_argument("-m", dest="module", action="store_true", help="the target is a module, not a file")
-    # One positional: argparse would take a "--" away that stands between two.
-    parser.add_argument(
-        "game", nargs=argparse.REMAINDER, metavar="target", help="the game: a file, or with -m a module"
-    )
+AUTHOR = "gs_pygame"
+"""Of a game whose author is not told."""
 
 
-def run(arguments: argparse.Namespace) -> int:
+HELP = "Play an unmodified game with the plugin."
+
+
+def main(words: list[str]) -> int:
     """Become the game. Its exit code, and its exceptions, pass through; 2 if it or a setting is wrong."""
+    arguments = _parser().parse_args(words)
     if not arguments.game:
         print("gs-pygame run: the target is missing: game.py, or -m and a module", file=sys.stderr)
         return 2
-    target, *words = arguments.game
+    target, *its_words = arguments.game
     try:
         start = _module(target) if arguments.module else _script(target)
         install(
@@ -48,9 +41,32 @@ def run(arguments: argparse.Namespace) -> int:
     except (ConfigurationError, ImportError, OSError, SyntaxError) as error:
         print(f"gs-pygame run: {error}", file=sys.stderr)
         return 2
-    sys.argv = [sys.argv[0], *words]
+    sys.argv = [sys.argv[0], *its_words]
     start()
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """The options of `run`; all after the target belongs to the game."""
+    parser = argparse.ArgumentParser(
+        prog="gs-pygame run",
+        usage="%(prog)s [options] (game.py | -m module) [arguments of the game ...]",
+        description=f"{HELP} Options stand before the game; what is not given is asked of the environment "
+        "(GS_PYGAME_ENDPOINT, GS_PYGAME_SECRET, ...).",
+        epilog="Examples: gs-pygame run game.py --level 3; gs-pygame run --grace 300 -m pygame.examples.stars. The "
+        "exit code is the game's own; 2 if it cannot be started.",
+    )
+    parser.add_argument("--app", help="the game's name; it names the folder on disk (default: the target's name)")
+    parser.add_argument("--author", default=AUTHOR, help="names the folder on disk, too (default: %(default)s)")
+    parser.add_argument("--endpoint", help="the server's address (GS_PYGAME_ENDPOINT)")
+    parser.add_argument("--grace", type=float, metavar="SECONDS", help="how long a player may be away (default: 30)")
+    parser.add_argument("--data-dir", metavar="DIR", help="keep the sessions here (GS_PYGAME_DATA_DIR)")
+    parser.add_argument("-m", dest="module", action="store_true", help="the target is a module, not a file")
+    # One positional: argparse would take a "--" away that stands between two.
+    parser.add_argument(
+        "game", nargs=argparse.REMAINDER, metavar="target", help="the game: a file, or with -m a module"
+    )
+    return parser
 
 
 def _script(name: str) -> Callable[[], None]:

@@ -1,0 +1,142 @@
+"""`gs-pygame purge`: it asks, it says what it removes, it removes nothing else, and never under a game's feet."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cli_kit import DELIVERING, PLAYING, Command, busy, everything, fill_with_all
+
+from gs_pygame import _consent
+from gs_pygame._outbox import Outbox
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_yes(command: Command, path: Path) -> None:
+    """All that was kept of the player is gone, a dead game's heartbeat and damaged files as well."""
+    with busy(PLAYING, path.parent):
+        pass  # killed
+    fill_with_all(path)
+    path.with_name("outbox.sqlite3.damaged-123").write_bytes(b"old")
+    done = command.on("purge", "--yes")
+    assert done.code == 0
+    assert "3 undelivered, 1 rejected, 1 delivered" in done.out
+    assert names(path.parent) == ["delivery.lock"]
+    assert (path.parent / "delivery.lock").read_bytes() == b""
+
+
+def test_it_asks(command: Command, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what would be lost; "n", and no answer at all, leave everything as it is."""
+    fill_with_all(path)
+    before = everything(path.parent)
+    for answer in ("n\n", "\n", ""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        done = command.on("purge")
+        assert done.code == 1
+        assert "3 undelivered, 1 rejected, 1 delivered" in done.err
+        assert everything(path.parent) == before
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert command.on("purge").code == 0
+    assert not path.exists()
+
+
+def test_as_json(command: Command, path: Path) -> None:
+    """For programs, which say --yes."""
+    fill_with_all(path)
+    done = command.on("purge", "--yes", "--json")
+    assert done.json["ends"] == {"undelivered": 3, "rejected": 1, "delivered": 1}
+    assert done.json["folder"] == str(path.parent)
+    assert "outbox.sqlite3" in done.json["files"]
+
+
+def test_what_is_not_ours_stays(command: Command, path: Path) -> None:
+    """The player's choice, and files of anybody else's, whichever folder was named."""
+    fill_with_all(path)
+    _consent.store(path.parent, "denied")
+    (path.parent / "saves").mkdir()
+    (path.parent / "saves" / "slot1").write_text("hero")
+    assert command.on("purge", "--yes").code == 0
+    assert names(path.parent) == ["consent", "delivery.lock", "saves/slot1"]
+    assert _consent.load(path.parent) == "denied"
+
+
+def test_not_while_the_game_runs(command: Command, path: Path) -> None:
+    """It would lose what the player is doing."""
+    fill_with_all(path)
+    with busy(PLAYING, path.parent):
+        before = everything(path.parent)
+        done = command.on("purge", "--yes")
+        assert (done.code, done.err) == (1, "gs-pygame purge: the game is running: close it first\n")
+        assert everything(path.parent) == before
+    assert command.on("purge", "--yes").code == 0
+
+
+def test_not_when_the_game_starts_before_the_answer(
+    command: Command, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks again after the question."""
+    fill_with_all(path)
+    playing = busy(PLAYING, path.parent)
+
+    def answer(*_words: object, **_options: object) -> bool:
+        playing.__enter__()
+        return True
+
+    monkeypatch.setattr("typer.confirm", answer)
+    try:
+        done = command.on("purge")
+        assert (done.code, "the game is running" in done.err) == (1, True)
+        assert path.exists()
+    finally:
+        playing.__exit__(None, None, None)
+
+
+def test_not_while_something_is_delivered(command: Command, path: Path) -> None:
+    """The process that outlives a game would lose its receipt, and a later copy would send again."""
+    fill_with_all(path)
+    with busy(DELIVERING, path.parent):
+        done = command.on("purge", "--yes")
+        assert (done.code, "being delivered right now" in done.err) == (1, True)
+        assert path.exists()
+
+
+@pytest.mark.parametrize("harm", ["damaged", "newer"])
+def test_what_cannot_be_read(command: Command, path: Path, harm: str) -> None:
+    """A damaged outbox, or one of a newer version, can be removed all the same; it says that nobody knows its ends."""
+    if harm == "damaged":
+        path.parent.mkdir()
+        path.write_bytes(b"no database" * 1000)
+    else:
+        fill_with_all(path)
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA user_version = 99")
+    done = command.on("purge", "--yes")
+    assert (done.code, "what cannot be read" in done.out) == (0, True)
+    assert names(path.parent) == ["delivery.lock"]
+
+
+def test_again(command: Command, path: Path) -> None:
+    """What is purged already is no failure; a game that was never played here may be a name that was mistyped."""
+    assert command.on("purge", "--yes").code == 1
+    assert not path.parent.exists()
+    fill_with_all(path)
+    assert command.on("purge", "--yes").code == 0
+    done = command.on("purge")
+    assert (done.code, done.out) == (0, "There is nothing to remove.\n")
+
+
+def test_the_next_start_is_a_new_installation(command: Command, path: Path) -> None:
+    """Numbers begin again, under another id."""
+    fill_with_all(path)
+    with closing(Outbox(path)) as outbox:
+        before = outbox.installation_id
+    command.on("purge", "--yes")
+    with closing(Outbox(path)) as outbox:
+        assert outbox.installation_id != before
+        assert outbox.counts().started == 0
