@@ -1,0 +1,54 @@
+"""Fixtures: frozen games, built once, and a place where they are played."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from frozen_kit import FIGURES, Build, Place, build, processes
+from server_kit import ServerProcess
+from window.window_kit import TOOLS, Desktop
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Skipped without PyInstaller or the tools that a window needs, which CI must have."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if importlib.util.find_spec("PyInstaller") is None:
+        missing.append("PyInstaller")
+    if missing:
+        reason = f"frozen games need {', '.join(missing)}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    made = build(tmp_path_factory.mktemp("frozen"))
+    sizes = ", ".join(f"{kind} {made.size(kind) / 1e6:.0f} MB" for kind in ("folder", "one file"))
+    FIGURES.append(f"PyInstaller: {made.seconds:.1f} s; {sizes}")
+    return made
+
+
+@pytest.fixture(scope="session")
+def desktop() -> Iterator[Desktop]:
+    opened = Desktop()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def place(built: Build, desktop: Desktop, tmp_path: Path) -> Iterator[Place]:
+    server = ServerProcess("--port", "0", "--database", f"sqlite:///{tmp_path / 'server.sqlite3'}", cwd=tmp_path)
+    yield Place(desktop, server, tmp_path)
+    for program in (built.folder, built.one_file, built.forgetful):
+        for pid in processes(program):  # of a test that failed
+            os.kill(pid, signal.SIGKILL)
+    server.stop(lambda child: child.kill())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if FIGURES:
+        terminalreporter.section("frozen games")
+        for line in FIGURES:
+            terminalreporter.write_line(line)

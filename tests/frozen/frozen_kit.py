@@ -1,0 +1,180 @@
+"""What the tests of frozen games share: the games as PyInstaller makes them, each a process under a virtual display."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from server_kit import ServerProcess
+from window.window_kit import DEADLINE, Desktop, eventually
+
+HERE = Path(__file__).parent
+
+FIGURES: list[str] = []
+"""What was measured, for the summary."""
+
+BUILD_LIMIT = 100.0
+"""Seconds that PyInstaller may take; it takes fifteen."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """What PyInstaller made of games.spec, and what it said."""
+
+    said: str
+    missing: str  # its list of modules that were imported and not found
+    seconds: float
+    folder: Path
+    one_file: Path
+    forgetful: Path
+
+    def program(self, kind: str) -> Path:
+        return self.folder if kind == "folder" else self.one_file
+
+    def size(self, kind: str) -> int:
+        """Bytes of what would be shipped."""
+        if kind == "one file":
+            return self.one_file.stat().st_size
+        return sum(file.stat().st_size for file in self.folder.parent.rglob("*") if file.is_file())
+
+
+def build(place: Path) -> Build:
+    began = time.monotonic()
+    made = subprocess.run(
+        [sys.executable, "-m", "PyInstaller", "--log-level=WARN", "--workpath=work", HERE / "games.spec"],
+        cwd=place,
+        env={**os.environ, "PYINSTALLER_CONFIG_DIR": str(place / "cache"), "PYGAME_HIDE_SUPPORT_PROMPT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=BUILD_LIMIT,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    suffix = ".exe" if sys.platform == "win32" else ""
+    return Build(
+        said=made.stdout + made.stderr,
+        missing=(place / "work" / "games" / "warn-games.txt").read_text(),
+        seconds=time.monotonic() - began,
+        folder=place / "dist" / "folder" / f"starfall{suffix}",
+        one_file=place / "dist" / f"starfall{suffix}",
+        forgetful=place / "dist" / "folder" / f"forgetful{suffix}",
+    )
+
+
+class Place:
+    """Where one test plays: a desktop, a server, a computer's folders; and what is left there."""
+
+    def __init__(self, desktop: Desktop, server: ServerProcess, folder: Path) -> None:
+        self.desktop = desktop
+        self.server = server
+        self.data = folder / "data"
+        self._temporary = folder / "temporary"
+        self._temporary.mkdir()
+        self._errors = folder / "stderr"
+
+    def play(self, program: Path, *options: str) -> Playing:
+        """Start a frozen game, and wait for its window and its session."""
+        environment = {
+            **self.desktop.environment,
+            "GS_PYGAME_ENDPOINT": self.server.address,
+            "GS_PYGAME_DATA_DIR": str(self.data),
+            "TMPDIR": str(self._temporary),
+        }
+        began = time.monotonic()
+        with self._errors.open("w") as errors:
+            process = subprocess.Popen(
+                [program, *options], env=environment, cwd=self._temporary, stdout=subprocess.DEVNULL, stderr=errors
+            )
+        try:
+            eventually(lambda: process.poll() is not None or self.windows(program), "the game has a window")
+            (window,) = self.windows(program)
+            seconds = time.monotonic() - began
+            eventually(lambda: self._on_disk("SELECT session_id FROM sessions"), "a session begins")
+            return Playing(process, self, *window, seconds)
+        except BaseException:
+            process.kill()
+            process.wait()
+            print(self._errors.read_text())
+            raise
+
+    def windows(self, program: Path) -> list[tuple[str, int]]:
+        """The windows of a program, and the processes they belong to."""
+        listed = subprocess.run(
+            ["wmctrl", "-l", "-p"], env=self.desktop.environment, capture_output=True, text=True, check=False
+        )
+        rows = [row.split(maxsplit=3) for row in listed.stdout.splitlines()]
+        return [(row[0], int(row[2])) for row in rows if int(row[2]) in processes(program)]
+
+    def complaints(self) -> str:
+        """What the last game had to say on its standard error."""
+        return self._errors.read_text()
+
+    def ends(self) -> list[tuple[str, str]]:
+        """The ends in the outbox: state, reason."""
+        return self._on_disk("SELECT state, reason FROM ends ORDER BY seq")
+
+    def _on_disk(self, query: str) -> list[tuple[Any, ...]]:
+        """Nothing, as long as there is no outbox with its tables."""
+        file = self.data / "outbox.sqlite3"
+        if not file.exists():
+            return []
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+            made = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'ends'").fetchone()
+            return database.execute(query).fetchall() if made else []
+
+    def received(self, count: int) -> list[dict[str, Any]]:
+        """The sessions that the server has, as soon as there are so many."""
+
+        def asked() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = httpx.get(f"{self.server.address}/sessions", timeout=DEADLINE).json()
+            return found if len(found) >= count else []
+
+        found = eventually(asked, f"{count} sessions at the server")
+        assert len(found) == count
+        return list(found)
+
+    def left(self, program: Path) -> bool:
+        """Whether anything is left of a frozen game but its data: a process, a temporary file."""
+        return bool(processes(program) or any(self._temporary.iterdir()))
+
+
+class Playing:
+    """A frozen game that shows its window. What a one-file game's process starts is the game proper."""
+
+    def __init__(self, process: subprocess.Popen[bytes], place: Place, window: str, pid: int, seconds: float) -> None:
+        self.process = process
+        self.pid = pid
+        self.seconds = seconds
+        self._window = window
+        self._desktop = place.desktop
+
+    def close(self) -> float:
+        """The close button; waits for the exit. The moment at which it was pressed."""
+        pressed = self._desktop.close_button(self._window)
+        assert self.process.wait(DEADLINE) == 0
+        return pressed.after
+
+
+def processes(program: Path) -> list[int]:
+    """Those that run this program."""
+    return [int(link.parent.name) for link in Path("/proc").glob("[0-9]*/exe") if _target(link) == str(program)]
+
+
+def _target(link: Path) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:  # it has just gone, or is a zombie
+        return ""
+
+
+def unix_time(rfc3339: str) -> float:
+    return datetime.fromisoformat(rfc3339.replace("Z", "+00:00")).timestamp()

@@ -1,0 +1,87 @@
+"""Frozen games, for real: built, played in a window, closed, killed; the real server has what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+
+import pytest
+from frozen_kit import FIGURES, Build, Place, Playing, processes, unix_time
+from window.window_kit import DEADLINE, eventually
+
+pytestmark = pytest.mark.frozen
+
+KINDS = pytest.mark.parametrize("kind", ["folder", "one file"])
+
+
+PLAYED = 0.5  # seconds
+
+
+def play(place: Place, built: Build, kind: str) -> Playing:
+    """Starfall, which has been played for a moment."""
+    game = place.play(built.program(kind), "--server", place.server.address, "--data-dir", str(place.data))
+    place.desktop.press("space")
+    time.sleep(PLAYED)
+    return game
+
+
+def test_nothing_is_missing(built: Build) -> None:
+    """PyInstaller finds by itself all that the plugin needs, without a hook and without a warning."""
+    assert "WARNING" not in built.said
+    missing = set(re.findall(r"^missing module named (\S+) - .*\bgs_pygame\b", built.missing, re.MULTILINE))
+    assert missing == (set() if sys.platform == "win32" else {"msvcrt"})
+
+
+@KINDS
+def test_closed(built: Build, place: Place, kind: str) -> None:
+    """The close button ends the session; the end lies on disk when the game has gone, and is delivered after that by
+    a process that leaves nothing behind, opens no window and says nothing."""
+    game = play(place, built, kind)
+    place.server.child.send_signal(signal.SIGSTOP)  # nothing can be delivered before the exit
+    closed = game.close()
+    assert place.ends() == [("ready", "quit")]
+    place.server.child.send_signal(signal.SIGCONT)
+    (session,) = place.received(1)
+    assert (session["number"], session["reason"]) == (1, "quit")
+    assert session["activeMs"] >= 1000 * PLAYED
+    FIGURES.append(
+        f"{kind}: a window after {game.seconds:.1f} s, at the server {unix_time(session['receivedAt']) - closed:.1f} s "
+        "after the close button"
+    )
+    eventually(lambda: not place.left(built.program(kind)), "nothing is left of the game")
+    assert place.ends() == [("delivered", "quit")]
+    assert place.complaints() == ""
+
+
+@KINDS
+def test_killed(built: Build, place: Place, kind: str) -> None:
+    """The session of a game that was killed is delivered while the game is played again."""
+    game = play(place, built, kind)
+    os.kill(game.pid, signal.SIGKILL)
+    game.process.wait(DEADLINE)
+    assert place.ends() == []
+    again = play(place, built, kind)
+    (killed,) = place.received(1)
+    assert (killed["number"], killed["reason"]) == (1, "abnormal")
+    again.close()
+    _, closed = place.received(2)
+    assert (closed["number"], closed["reason"], closed["previousId"]) == (2, "quit", killed["id"])
+    eventually(lambda: not place.left(built.program(kind)), "nothing is left of the game")
+    assert place.complaints() == ""
+
+
+def test_without_freeze_support(built: Build, place: Place) -> None:
+    """A game that forgot the call is not started once more, since it would open a window: its next start delivers."""
+    place.play(built.forgetful).close()
+    assert processes(built.forgetful) == []
+    assert place.ends() == [("ready", "quit")]
+    again = place.play(built.forgetful)
+    (session,) = place.received(1)
+    assert (session["number"], session["reason"]) == (1, "quit")
+    assert len(place.windows(built.forgetful)) == 1
+    again.close()
+    assert processes(built.forgetful) == []
+    assert place.complaints() == ""
