@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from cli_kit import Command
 
 from gs_pygame.testing import FaultServer
+from tests.disk.disk_kit import Disk, mount
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +46,18 @@ def command(path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
 def server() -> Iterator[FaultServer]:
     with FaultServer() as running:
         yield running
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A disk of 16 MiB; the folder on it does not exist yet."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if not mount(place):
+        if os.environ.get("CI"):
+            pytest.fail("this machine lets nobody mount a tmpfs")
+        pytest.skip("mounting a tmpfs takes root on Linux")
+    try:
+        yield Disk(place)
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
