@@ -1,16 +1,16 @@
 """Test how a game behaves when the player leaves: no screen, no network, no waiting.
 
-    from gs_pygame import testing
+    from gs_pygame.testing import ended
 
-    def test_alt_tab(tmp_path):
-        with testing.game(tmp_path) as player:
-            my_game.start()                 # calls gs_pygame.install(...)
-            player.wait(10)
-            player.leaves()
-            player.wait(60)
-        assert player.ends[0].reason == "background"
+    def test_alt_tab(gs_player):                                    # a fixture of the pytest plugin that comes along
+        gs_player.plays(my_game.main, [10, gs_player.leaves, 60, gs_player.returns, 5])
+        assert gs_player.ends == [ended("background", active=10), ended("quit", active=5)]
 
-Or with a real network that fails as it is told:
+`main` is the whole game, with its own `gs_pygame.install(...)` and its own loop. While it is played, what it waits with
+takes no time: in its thread `pygame.time`, `time` and asyncio's loops go by `gs_player.clock`. It is played under
+SDL's dummy driver, or with the marker `gs_window` in a real window on a virtual display.
+
+Without pytest, `with testing.game(folder) as player:` is the same player. With a network that fails as it is told:
 
     from gs_pygame.testing import FaultServer, replies
 
@@ -23,9 +23,24 @@ Everything here may be used in a game's own tests; none of it is imported by a g
 
 from . import replies
 from ._clock import FakeClock
+from ._desktops import DESKTOPS, Desktop
 from ._destination import FakeDestination
+from ._ended import ended
 from ._fault_server import FaultServer
 from ._player import Player, game
 from ._wire import Reply, Request, Wire
 
-__all__ = ["FakeClock", "FakeDestination", "FaultServer", "Player", "Reply", "Request", "Wire", "game", "replies"]
+__all__ = [
+    "DESKTOPS",
+    "Desktop",
+    "FakeClock",
+    "FakeDestination",
+    "FaultServer",
+    "Player",
+    "Reply",
+    "Request",
+    "Wire",
+    "ended",
+    "game",
+    "replies",
+]

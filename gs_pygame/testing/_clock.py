@@ -57,8 +57,9 @@ class FakeClock:
         self.advance(timeout)
         return event.is_set()
 
-    def forget(self, worker: _FakeWorker) -> None:
-        self._workers.remove(worker)
+    def forget(self, worker: Worker) -> None:
+        """No more turns for this worker, and no close: its process has died."""
+        self._workers = [one for one in self._workers if one is not worker]
 
     def _move(self, seconds: float) -> None:
         now = self._now

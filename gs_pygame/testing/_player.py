@@ -1,9 +1,10 @@
-"""A player that leaves and comes back, as a test tells them to."""
+"""A player that plays, leaves and comes back, as a test tells them to."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -13,11 +14,15 @@ from .. import _install
 from .._messages import End
 from .._plugin import SessionPlugin
 from .._settings import Settings
+from ._calls import by_the_players_clock
 from ._clock import FakeClock
+from ._desktops import DESKTOPS, Beat, Deed
 from ._destination import FakeDestination
+from ._play import PATIENCE, Curtain, Play, Step
+from ._window import RealWindow
 
 FRAME = 0.1
-"""Seconds of the fake clock from one frame to the next."""
+"""Seconds of the fake clock from one call of `frame` to the next."""
 
 
 def _get_events() -> None:
@@ -25,10 +30,15 @@ def _get_events() -> None:
 
 
 class Player:
-    """Moves a fake clock, and answers for pygame whether the game has the focus and can be seen.
+    """Moves a fake clock, and does to the game what its system (`desktop`) then tells it.
 
-    `frame` is one turn of the game's loop; it is called while time passes, and after everything the player does.
-    Without it the events are just taken from the queue. The events that come with each deed are posted as X11 has them.
+    A game whose test can call one turn of its loop is given as `frame`; `wait(seconds)` calls it while time passes, and
+    so does everything the player does. A game with a loop of its own is given to `plays`. Either way no second of it is
+    waited for.
+
+    `desktop`: one of `DESKTOPS`; may be changed at any time. `ends`: what was delivered, in order. `clock` and
+    `destination` are the plugin's. `focused` and `visible`: how things stand; unused in a real window (`window`).
+    All methods are for the game's thread.
     """
 
     def __init__(
@@ -36,12 +46,30 @@ class Player:
         clock: FakeClock | None = None,
         destination: FakeDestination | None = None,
         frame: Callable[[], object] = _get_events,
+        desktop: str = "x11",
+        window: RealWindow | None = None,
     ) -> None:
         self.clock = clock or FakeClock()
         self.destination = destination or FakeDestination()
         self.frame = frame
+        self.desktop = desktop
         self.focused = True
         self.visible = True
+        self._window = window
+        self._plugins: list[SessionPlugin] = []
+        self._coming: deque[tuple[float, Beat]] = deque()  # what the system has yet to say, and when (active clock)
+        self._play: Play | None = None
+
+    @property
+    def desktop(self) -> str:
+        """The system that the game is played on. Raises ValueError when it is set to one that is not in DESKTOPS."""
+        return self._desktop
+
+    @desktop.setter
+    def desktop(self, name: str) -> None:
+        if name not in DESKTOPS:
+            raise ValueError(f"desktop is {name!r}; allowed is {', '.join(DESKTOPS)}")
+        self._desktop = name
 
     @property
     def ends(self) -> list[End]:
@@ -50,73 +78,201 @@ class Player:
 
     def plugin(self, settings: Settings) -> SessionPlugin:
         """A plugin for this player: with this clock, this destination, and their eyes."""
-        return SessionPlugin(
+        real = self._window is not None
+        plugin = SessionPlugin(
             settings,
             self.destination,
             self.clock,
-            focused=lambda: self.focused,
-            visible=lambda: self.visible,
+            focused=None if real else lambda: self.focused,
+            visible=None if real else lambda: self.visible,
         )
+        self._plugins.append(plugin)
+        return plugin
+
+    # A game with a loop of its own
+
+    def plays(self, main: Callable[[], object], script: Iterable[Step] = (), patience: float = PATIENCE) -> None:
+        """Run `main`, a whole game with its own loop, and act `script` out meanwhile; then press the close button.
+
+        A step of the script is a number (seconds of the game's time) or something to call: a deed of this player, or
+        anything else; a generator will do. It is acted from inside the calls in which the game waits or looks for
+        events, in this thread, and those go by `clock` meanwhile (see `gs_pygame.testing`).
+
+        When `main` returns or calls sys.exit, the process has ended; what it raises, a crash, is raised here as well.
+        Raises AssertionError if the game is over before the script, or still runs `patience` seconds after the close
+        button, and whatever a step raises.
+        """
+        if self._play is not None:
+            raise RuntimeError("the game is being played already")
+        self.focused = self.visible = True
+        self._coming.clear()
+        if pygame.display.get_init():
+            pygame.event.clear()
+        play = self._play = Play(self, script, patience)
+        try:
+            main()
+        except (Curtain, SystemExit):
+            pass
+        except BaseException as error:
+            if not play.over:
+                self._end_process(error)
+                raise
+        finally:
+            self._play = None
+            self._end_process(None)
+        play.verdict()
+
+    # A game that is played frame by frame
 
     def wait(self, seconds: float) -> None:
-        """Let time pass, frame by frame, wherever the player is."""
+        """Let time pass, frame by frame, wherever the player is. Raises RuntimeError in a script of `plays`."""
+        if self._play is not None:
+            raise RuntimeError("in a script, write the seconds as a step of their own instead of calling wait()")
         until = self.clock.now().elapsed + seconds
         while (left := until - self.clock.now().elapsed) > 1e-9:
-            self.clock.advance(min(FRAME, left))
+            self.let_pass(min(FRAME, left))
             self.frame()
 
+    # What a player does
+
     def leaves(self) -> None:
-        """Another window gets the focus; the game can still be seen."""
-        self.focused = False
-        self._happens("WINDOWFOCUSLOST")
+        """Alt-tab: another window gets the focus. A fullscreen game may go away as well."""
+        self._does("leave")
 
     def minimises(self) -> None:
         """The window goes away."""
-        self.focused = self.visible = False
-        self._happens("WINDOWHIDDEN", "WINDOWMINIMIZED", "WINDOWFOCUSLOST")
+        self._does("minimise")
 
     def returns(self) -> None:
-        """The window is seen and has the focus again."""
-        was_visible, self.focused, self.visible = self.visible, True, True
-        self._happens(*(() if was_visible else ("WINDOWRESTORED", "WINDOWSHOWN")), "WINDOWFOCUSGAINED")
+        """To the game: out of an icon if it is one; it is seen and has the focus again."""
+        self._does("return" if self.visible else "restore")
+
+    def shows_desktop(self) -> None:
+        """All windows go away."""
+        self._does("show desktop")
+
+    def hides_desktop(self) -> None:
+        """The windows are back. On X11 the game is without the focus until the player `returns`."""
+        self._does("hide desktop")
+
+    def is_interrupted(self) -> None:
+        """Another window opens by itself and takes the focus, which goes, comes and goes within milliseconds."""
+        self._does("interrupt")
+
+    def switches_mode(self) -> None:
+        """To fullscreen or back (`set_mode`, `toggle_fullscreen`): the window goes, and is back 0.2 s later."""
+        self._does("switch mode")
 
     def closes(self) -> None:
-        """The close button; the game may refuse."""
-        self._happens("WINDOWCLOSE", "QUIT")
+        """The close button (on macOS Cmd-Q); the game may refuse."""
+        self._does("close")
 
     def sleeps(self, seconds: float) -> None:
-        """The computer sleeps that long, then wakes."""
+        """The lid is closed: the computer sleeps that long, then wakes."""
         self.clock.sleep(seconds)
         self.clock.advance(0)
-        self.frame()
+        self._look()
 
-    def _happens(self, *events: str) -> None:
-        for name in events:
-            pygame.event.post(pygame.event.Event(getattr(pygame, name)))
-        self.frame()
+    def kills(self) -> None:
+        """The game's process dies: nothing of it runs any more. Its next start in this folder finds what it left."""
+        for plugin in self._plugins:
+            if not plugin.closed and plugin.settings.enabled:
+                _die(plugin, self.clock)
+        self._plugins.clear()
+        if self._play is not None:
+            raise Curtain
+
+    # Inside
+
+    def let_pass(self, seconds: float) -> None:
+        """Move the clock; what the system has yet to say is said when it is due."""
+        if self._window is not None:
+            self._window.settle()
+        until = self.clock.now().active + seconds
+        while self._coming and self._coming[0][0] <= until:
+            due, beat = self._coming.popleft()
+            self.clock.advance(max(0.0, due - self.clock.now().active))
+            self._apply(beat)
+        self.clock.advance(max(0.0, until - self.clock.now().active))
+
+    def _does(self, deed: Deed) -> None:
+        if self._window is not None:
+            self._window.does(deed)
+        else:
+            if self._coming:  # one thing after the other
+                self.let_pass(self._coming[-1][0] - self.clock.now().active)
+            due = self.clock.now().active
+            for beat in DESKTOPS[self.desktop].deeds[deed]:
+                due += beat.after
+                self._coming.append((due, beat))
+        self.let_pass(0.0)
+        self._look()
         self.clock.advance(0)
+
+    def _look(self) -> None:
+        """In a game with a loop of its own, the next look is its own."""
+        if self._play is None:
+            self.frame()
+
+    def _apply(self, beat: Beat) -> None:
+        self.focused = self.focused if beat.focused is None else beat.focused
+        self.visible = self.visible if beat.visible is None else beat.visible
+        for name in beat.events:
+            pygame.event.post(pygame.event.Event(getattr(pygame, name)))
+
+    def _end_process(self, error: BaseException | None) -> None:
+        """What the end of a game's process does, with or without an uncaught exception.
+
+        What is ready is delivered at once: nothing stands in for the process that does so when the game has gone.
+        """
+        for plugin in self._plugins:
+            plugin.settings = replace(plugin.settings, exit_delivery="wait")
+            plugin.__exit__(type(error) if error else None, error, None)
+        self._plugins.clear()
+
+    @contextmanager
+    def installed(self, data_dir: str | os.PathLike[str]) -> Iterator[None]:
+        """Within it, `gs_pygame.install(...)` makes a plugin for this player, and the process ends with it."""
+
+        def make(settings: Settings) -> SessionPlugin:
+            return self.plugin(replace(settings, data_dir=data_dir))
+
+        real, _install.make_plugin = _install.make_plugin, make
+        try:
+            with by_the_players_clock(lambda: self._play if self._play and self._play.here else None):
+                try:
+                    yield
+                finally:
+                    self._end_process(None)
+        finally:
+            _install.make_plugin = real
 
 
 @contextmanager
-def game(data_dir: str | os.PathLike[str], frame: Callable[[], object] = _get_events) -> Iterator[Player]:
+def game(
+    data_dir: str | os.PathLike[str],
+    frame: Callable[[], object] = _get_events,
+    desktop: str = "x11",
+    window: RealWindow | None = None,
+) -> Iterator[Player]:
     """Within it, `gs_pygame.install(...)` makes a plugin for a fake player, whose files lie in `data_dir`.
 
-    The plugin is closed, and what is ready delivered, on the way out.
+    On the way out the game's process has ended (reason `quit`), and what was ready is delivered.
     """
-    player = Player(frame=frame)
-    made: list[SessionPlugin] = []
-
-    def make(settings: Settings) -> SessionPlugin:
-        plugin = player.plugin(replace(settings, data_dir=data_dir))
-        made.append(plugin)
-        return plugin
-
-    real, _install.make_plugin = _install.make_plugin, make
-    try:
+    player = Player(frame=frame, desktop=desktop, window=window)
+    with player.installed(data_dir):
         yield player
-    finally:
-        _install.make_plugin = real
-        for plugin in made:
-            plugin.end_session()
-            plugin.flush(1.0)
-            plugin.close()
+
+
+def _die(plugin: SessionPlugin, clock: FakeClock) -> None:
+    """Leave everything on disk as SIGKILL would: no end is saved, no file removed, and every lock is free."""
+    plugin._watch.forked()  # what it does in a child is right here: it lets go of pygame, and touches no file
+    engine = plugin._inherited
+    if engine is None:
+        return
+    for worker in (engine._keeper_worker, engine._courier_worker):
+        clock.forget(worker)
+    engine._courier.close()
+    if engine._storage.run_file is not None:
+        engine._storage.run_file._lock.close()
+    engine._storage.outbox.close()

@@ -1,0 +1,87 @@
+"""The window of the game that this process plays, on a virtual display: here a player really does what they do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pygame
+
+from ._desktops import Deed
+from ._display import Display, eventually
+
+
+class RealWindow:
+    """The game's only window on `display`. After each deed it waits until pygame knows; the game's thread."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self._surface: pygame.Surface | None = None
+
+    def settle(self) -> None:
+        """A window that was just opened is waited for until it has the focus."""
+        surface = pygame.display.get_surface() if pygame.display.get_init() else None
+        if surface is not None and self._surface is None:
+            _wait_for("the new window has the focus", pygame.key.get_focused)
+        self._surface = surface
+
+    def does(self, deed: Deed) -> None:
+        """Do it, for real."""
+        self.settle()
+        _DEEDS[deed](self._display, self._display.window(os.getpid()))
+
+
+def _leave(display: Display, window: str) -> None:
+    display.go_elsewhere()
+    _wait_for("the focus goes", lambda: not pygame.key.get_focused())
+
+
+def _return(display: Display, window: str) -> None:
+    display.activate(window)
+    _wait_for("the focus comes", pygame.key.get_focused)
+
+
+def _minimise(display: Display, window: str) -> None:
+    display.minimize(window)
+    _wait_for("the window is an icon", lambda: not pygame.display.get_active())
+
+
+def _show_desktop(display: Display, window: str) -> None:
+    display.show_desktop(True)
+    _wait_for("the window goes", lambda: not pygame.display.get_active())
+
+
+def _hide_desktop(display: Display, window: str) -> None:
+    display.show_desktop(False)
+    _wait_for("the window comes", pygame.display.get_active)
+
+
+def _switch_mode(display: Display, window: str) -> None:
+    pygame.display.toggle_fullscreen()
+    _wait_for("the mode has changed", lambda: pygame.key.get_focused() and display.is_active(window))
+
+
+def _close(display: Display, window: str) -> None:
+    display.close_button(window)
+    _wait_for("the close button is heard", lambda: pygame.event.peek(pygame.QUIT))
+
+
+_DEEDS: dict[Deed, Callable[[Display, str], None]] = {
+    "leave": _leave,
+    "return": _return,
+    "restore": _return,
+    "minimise": _minimise,
+    "show desktop": _show_desktop,
+    "hide desktop": _hide_desktop,
+    "switch mode": _switch_mode,
+    "interrupt": _leave,
+    "close": _close,
+}
+
+
+def _wait_for(what: str, is_so: Callable[[], bool]) -> None:
+    def known() -> bool:
+        pygame.event.pump()
+        return is_so()
+
+    eventually(known, what)
