@@ -7,18 +7,15 @@ gone, whichever way it went, and whoever may have inherited its pipes. What it c
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
-import sys
-import threading
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from . import _detached
 from ._backoff import Backoff
+from ._child import end_after
 from ._clock import SystemClock
 from ._courier import Courier
 from ._lock import FileLock
@@ -39,45 +36,14 @@ LOOK = 0.02
 NAP = 0.1
 """Seconds that it begins with doing nothing: two processors are not many, and the game's exit needs them first."""
 
-_PACKAGE = Path(os.path.abspath(__file__)).parent
-
-# This very gs_pygame, not another version that is installed too; and by its folder alone, since beside a game's script
-# there may be files that are named like a module of the standard library.
-_PROGRAM = f"""\
-import sys, time
-time.sleep({NAP})
-from importlib import machinery, util
-spec = machinery.PathFinder.find_spec("{_PACKAGE.name}", [sys.argv[1]])
-sys.modules[spec.name] = util.module_from_spec(spec)
-spec.loader.exec_module(sys.modules[spec.name])
-from {_PACKAGE.name}._afterwards import follow
-follow()
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the process has to know. `destination`: the arguments of GameSparks, a secret among them.
-
-    `search`: where it may import requests from, after Python's own folders: it looks at no PYTHONPATH.
-    """
-
-    outbox: str
-    run_file: str
-    destination: dict[str, Any] = field(repr=False)
-    search: list[str] = field(default_factory=lambda: [path for path in sys.path if os.path.isabs(path)])
-
 
 class Afterwards:
     """The process, as the game holds it."""
 
-    def __init__(self, order: Order) -> None:
-        """Start it. Raises OSError if that is not possible here. Takes a millisecond."""
-        command = _detached.command(_PROGRAM, str(_PACKAGE.parent))
-        if command is None:
-            raise OSError(f"{sys.executable or 'no interpreter'} cannot run a process of ours")
-        told = json.dumps(asdict(order)).encode() + b"\n"
-        self._process = _detached.spawn(command, os.path.dirname(order.outbox), told)
+    def __init__(self, outbox: Path, run_file: Path, destination: dict[str, Any]) -> None:
+        """Start it. `destination`: the arguments of GameSparks. Raises OSError if that is not possible here."""
+        order = {"outbox": str(outbox), "run_file": str(run_file), "destination": destination}
+        self._process = _detached.start("afterwards", order, str(outbox.parent), nap=NAP)
 
     def waits(self) -> bool:
         """Whether it is still there, waiting for the game to go."""
@@ -89,30 +55,14 @@ class Afterwards:
             self._process.kill()
 
 
-def follow() -> NoReturn:
-    """Be the process, whose order is on standard input."""
-    try:
-        limit = _end_after(GAME_LIMIT)
-        with contextlib.suppress(AttributeError, OSError):  # there is none on Windows
-            os.nice(10)
-        with open(0, "rb", closefd=False) as told:  # sys.stdin is None in a frozen game without a console
-            order = Order(**json.loads(told.readline()))
-        sys.path += [path for path in order.search if path not in sys.path]
-        _await_the_end_of(Path(order.run_file))
-        limit.cancel()
-        _end_after(LIMIT)
-        if os.path.exists(order.outbox):  # else somebody removed it, who does not want it to be made again
-            _deliver(Path(order.outbox), GameSparks(**order.destination))
-    finally:
-        os._exit(0)
-
-
-def _end_after(seconds: float) -> threading.Timer:
-    """End this process then, whatever it is waiting for: every step is safe to cut off."""
-    timer = threading.Timer(seconds, os._exit, (0,))
-    timer.daemon = True
-    timer.start()
-    return timer
+def follow(outbox: str, run_file: str, destination: dict[str, Any]) -> None:
+    """Be the process."""
+    limit = end_after(GAME_LIMIT)
+    _await_the_end_of(Path(run_file))
+    limit.cancel()
+    end_after(LIMIT)
+    if os.path.exists(outbox):  # else somebody removed it, who does not want it to be made again
+        _deliver(Path(outbox), GameSparks(**destination))
 
 
 def _await_the_end_of(run_file: Path) -> None:

@@ -16,7 +16,7 @@ from ._clock import Clock
 from ._errors import OutboxDamagedError, OutboxError
 from ._lock import FileLock
 from ._outbox import Outbox, Queued, Receipt
-from .destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
+from .destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry, attempt
 
 log = logging.getLogger("gs_pygame")
 
@@ -135,7 +135,7 @@ class Courier:
         passing = second is not None and head.strikes >= STRIKES and self._passed_by != head.end.session_id
         chosen = second if passing and second else head
         self._passed_by = head.end.session_id if passing else None
-        outcome = self._attempt(chosen)
+        outcome = attempt(self._destination, chosen.end)
         try:
             return self._record(chosen, head if passing else None, outcome)
         except OutboxDamagedError:
@@ -145,13 +145,6 @@ class Courier:
             return self._record(chosen, head if passing else None, outcome)
         finally:
             self._on_turn()
-
-    def _attempt(self, chosen: Queued) -> Outcome:
-        try:
-            return self._destination.deliver(chosen.end)
-        except Exception as error:  # noqa: BLE001 - a destination may be anyone's code
-            # Like a server's own error: it may be about this one end, and must not hold up the others for ever.
-            return Retry(f"the destination raised {type(error).__name__}", server_error=True)
 
     def _record(self, chosen: Queued, failing: Queued | None, outcome: Outcome) -> float:
         session_id = chosen.end.session_id

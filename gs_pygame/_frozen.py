@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-ARGUMENT = "--gs-pygame-afterwards"
-"""All that stands in the command line of such a process; everything else comes on standard input."""
+ARGUMENT = "--gs-pygame-"
+"""With its task's name, all that stands in the command line of such a process; the rest comes on standard input."""
 
 _ready = False
 
@@ -13,18 +13,18 @@ _ready = False
 def freeze_support() -> None:
     """Call this first thing in a game that is to be frozen, before pygame is imported.
 
-    To deliver the last session after the exit, a frozen game is started once more, and this call is where that second
-    process does its work and ends, instead of opening a second window. Without this call the next start delivers.
-    Without effect in a game that is not frozen.
+    To send outside the game's frames, and after its exit, a frozen game is started once more, and this call is where
+    that second process does its work and ends, instead of opening a second window. Without this call a thread of the
+    game sends, and the next start delivers what the exit left. Without effect in a game that is not frozen.
     """
     global _ready
     if not is_frozen():
         return
     _ready = True
-    if sys.argv[1:] == [ARGUMENT]:
-        from ._afterwards import follow
+    if len(sys.argv) == 2 and sys.argv[1].startswith(ARGUMENT):
+        from ._child import become
 
-        follow()
+        become(sys.argv[1].removeprefix(ARGUMENT))
 
 
 def is_frozen() -> bool:

@@ -12,16 +12,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _consent
-from ._afterwards import Afterwards, Order
+from ._afterwards import Afterwards
 from ._clock import Clock, SystemClock
 from ._engine import Engine
 from ._errors import PygameNotFoundError
 from ._exit import ExitWatch, reason_of
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
+from ._sending import Sender
 from ._settings import Consent, Settings, is_text
 from ._storage import OUTBOX, erase_leftovers
 from .destinations import Destination
-from .destinations.gamesparks import GameSparks
 
 if TYPE_CHECKING:
     from ._pygame import Adapter, Probe
@@ -195,7 +195,7 @@ class SessionPlugin:
         else:
             self._engine = Engine(
                 self._clock,
-                self._destination or GameSparks(**self._gamesparks()),
+                self._destination or Sender(self._gamesparks()),
                 self._folder,
                 self.settings.grace,
                 self.settings.script_data,
@@ -237,7 +237,7 @@ class SessionPlugin:
         if self._afterwards and self._afterwards.waits():
             return
         try:
-            self._afterwards = Afterwards(Order(str(self._folder / OUTBOX), str(run_file), self._gamesparks()))
+            self._afterwards = Afterwards(self._folder / OUTBOX, run_file, self._gamesparks())
         except Exception as error:  # noqa: BLE001 - OSErrors, and what an audit hook of the game raises
             log.info("gs_pygame: the next start delivers what is left, since no process can do so now: %s", error)
 

@@ -1,6 +1,6 @@
 """Where ends go. `Destination` is the whole protocol; `GameSparks` is the default."""
 
-from ._protocol import Delivered, Destination, Outcome, Pause, Rejected, Retry
+from ._protocol import Delivered, Destination, Outcome, Pause, Rejected, Retry, attempt
 from .gamesparks import GameSparks
 
-__all__ = ["Delivered", "Destination", "GameSparks", "Outcome", "Pause", "Rejected", "Retry"]
+__all__ = ["Delivered", "Destination", "GameSparks", "Outcome", "Pause", "Rejected", "Retry", "attempt"]

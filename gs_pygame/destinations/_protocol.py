@@ -56,3 +56,12 @@ class Destination(Protocol):
     def close(self) -> None:
         """Give up connections, in the courier's thread. A later `deliver` may open them again."""
         ...
+
+
+def attempt(destination: Destination, end: End) -> Outcome:
+    """What comes of it, even if it raises: a destination may be anyone's code."""
+    try:
+        return destination.deliver(end)
+    except Exception as error:  # noqa: BLE001
+        # Like a server's own error: it may be about this one end, and must not hold up the others for ever.
+        return Retry(f"the destination raised {type(error).__name__}", server_error=True)

@@ -94,7 +94,7 @@ def helper(folder: Path) -> int:
 
 def _is_ours(pid: int) -> bool:
     words = _said(Path(f"/proc/{pid}/cmdline").read_text).split("\0")
-    return words[-2:-1] == [_frozen.ARGUMENT] or "-I" in words[:3]
+    return words[-2:-1] == [f"{_frozen.ARGUMENT}afterwards"] or "-I" in words[:3]
 
 
 def gone(folder: Path, within: float = DEADLINE) -> None:

@@ -69,7 +69,7 @@ def test_it_is_a_session_of_its_own_with_low_priority(server: FaultServer, folde
             with contextlib.suppress(subprocess.TimeoutExpired):
                 game.wait(0.01)
             give_up -= 1
-        assert os.getpriority(os.PRIO_PROCESS, pid) >= 10
+        assert os.getpriority(os.PRIO_PROCESS, pid) >= 19
         tell(game)
     gone(folder)
 
@@ -221,14 +221,14 @@ def test_what_is_no_interpreter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "executable", executable.format(here=tmp_path))
-    assert _detached.command("pass", "argument") is None
+    assert _detached.command("afterwards") is None
 
 
 def test_an_interpreter_that_cannot_be_executed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It is an OSError where it is started."""
     (tmp_path / "python3").touch()
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
-    command = _detached.command("pass", "argument")
+    command = _detached.command("afterwards")
     assert command is not None
     with pytest.raises(PermissionError):
         _detached.spawn(command, str(tmp_path), b"")
@@ -238,7 +238,7 @@ def test_the_flag_for_bytecode_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> 
     """A game that writes no .pyc files has a reason, be it a store that checks its folder."""
     for flag in (False, True):
         monkeypatch.setattr(sys, "dont_write_bytecode", flag)
-        command = _detached.command("pass", "argument")
+        command = _detached.command("afterwards")
         assert command is not None
         assert ("-B" in command) is flag
 
@@ -264,11 +264,11 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     attempts: list[int] = []
     really = _detached._popen
 
-    def popen(arguments: list[str], folder: str, environment: dict[str, str], flags: int) -> Any:
+    def popen(arguments: list[str], folder: str, environment: dict[str, str], flags: int, answers: bool) -> Any:
         attempts.append(flags)
         if flags & 0x01000000:
             raise PermissionError(13, "Access is denied")
-        return really(arguments, folder, environment, 0)
+        return really(arguments, folder, environment, 0, answers)
 
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(_detached, "_popen", popen)
@@ -307,7 +307,7 @@ def test_a_frozen_game(server: FaultServer, folder: Path, tmp_path: Path) -> Non
     with started([str(binary), str(folder), server.url]) as game:
         pid = helper(folder)
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
-        assert words[-1] == _frozen.ARGUMENT.encode()
+        assert words[-1] == f"{_frozen.ARGUMENT}afterwards".encode()
         assert b"PYINSTALLER_RESET_ENVIRONMENT=1" in Path(f"/proc/{pid}/environ").read_bytes()
         assert SECRET.encode() not in b"".join(words)
         Path(f"{folder}.go").write_text("")
@@ -320,15 +320,18 @@ def test_a_frozen_game(server: FaultServer, folder: Path, tmp_path: Path) -> Non
 
 def test_freeze_support_without_a_frozen_game(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does nothing, whatever the command line says."""
-    monkeypatch.setattr(sys, "argv", ["game", _frozen.ARGUMENT])
+    monkeypatch.setattr(sys, "argv", ["game", f"{_frozen.ARGUMENT}afterwards"])
     gs_pygame.freeze_support()
     assert not _frozen.is_ready()
 
 
-@pytest.mark.parametrize("order", ["", "nonsense\n", "{}\n", '{"outbox": 1, "run_file": 2, "destination": 3}'])
-def test_an_order_that_is_none(tmp_path: Path, order: str) -> None:
+@pytest.mark.parametrize("task", ["afterwards", "sending", "nonsense", ""])
+@pytest.mark.parametrize(
+    "order", ["", "nonsense\n", "{}\n", '{"search": [], "order": {"outbox": 1, "run_file": 2, "destination": 3}}']
+)
+def test_an_order_that_is_none(tmp_path: Path, task: str, order: str) -> None:
     """A frozen game started by hand with our argument, or a pipe that broke: the process ends, and leaves nothing."""
-    source = f"import sys\nsys.frozen = True\nsys.argv[1:] = [{_frozen.ARGUMENT!r}]\n"
+    source = f"import sys\nsys.frozen = True\nsys.argv[1:] = [{_frozen.ARGUMENT + task!r}]\n"
     done = subprocess.run(
         [sys.executable, "-c", source + "import gs_pygame\ngs_pygame.freeze_support()\nprint('a second window')"],
         input=order,

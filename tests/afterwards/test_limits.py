@@ -29,8 +29,8 @@ SPARE = 1.0
 HANG = """
 hang = "import socket, time\\nsocket.getaddrinfo = lambda *_, **__: time.sleep(60)\\n"
 exec(hang)
-from gs_pygame import _afterwards
-_afterwards._PROGRAM = hang + _afterwards._PROGRAM
+from gs_pygame import _detached
+_detached._PROGRAM = hang + _detached._PROGRAM
 """
 
 BUSY = "plugin.end_session()\nplugin.start_session()\nplugin.flush(0.5)\n"
@@ -99,7 +99,7 @@ def _delivery_locked(stack: ExitStack, folder: Path) -> Lingering:
 def _never_told(stack: ExitStack, folder: Path) -> Lingering:
     """The game dies, or is stopped, before it writes; somebody else has its end of the pipe."""
     folder.mkdir()
-    command = _detached.command(_afterwards._PROGRAM, str(Path(_afterwards.__file__).parents[1]))
+    command = _detached.command("afterwards")
     assert command is not None
     process = stack.enter_context(subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE))
     stack.callback(process.kill)

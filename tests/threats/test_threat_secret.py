@@ -16,8 +16,8 @@ import trustme
 
 import gs_pygame
 from gs_pygame import SessionPlugin
-from gs_pygame._afterwards import Order
 from gs_pygame._errors import GsPygameError
+from gs_pygame._sending import Sender
 from gs_pygame._settings import Settings
 from gs_pygame.destinations import GameSparks
 from gs_pygame.testing import FaultServer, Reply, Request, Wire, replies
@@ -80,7 +80,14 @@ def elsewhere() -> Iterator[FaultServer]:
         yield running
 
 
-def play(folder: Path, url: str) -> list[object]:
+@pytest.fixture(params=["a process sends", "a thread sends"])
+def sends(request: pytest.FixtureRequest) -> Callable[[Settings], GameSparks | None]:
+    """The destination: None for the plugin's own choice."""
+    own = request.param == "a process sends"
+    return lambda chosen: None if own else GameSparks(chosen.filled_endpoint, SECRET)
+
+
+def play(folder: Path, url: str, sends: Callable[[Settings], GameSparks | None]) -> list[object]:
     """A game that ends two sessions; all that it can see of the plugin."""
     chosen = Settings(
         endpoint=f"{url}/{{api_key}}",
@@ -90,11 +97,11 @@ def play(folder: Path, url: str) -> list[object]:
         hook=False,
         exit_delivery="next-start",
     )
-    with SessionPlugin(chosen, focused=lambda: True) as plugin:
+    with SessionPlugin(chosen, sends(chosen), focused=lambda: True) as plugin:
         for _ in range(2):
             plugin.end_session()
             plugin.start_session()
-        plugin.flush(0.5)
+        plugin.flush(1.5)
         return [plugin, plugin.settings, plugin._engine, plugin._adapter, plugin.status(), plugin.session]
 
 
@@ -112,11 +119,16 @@ ANSWERS: dict[str, Callable[[FaultServer], Reply]] = {
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_whatever_is_answered(
-    tmp_path: Path, elsewhere: FaultServer, log: list[str], capfd: pytest.CaptureFixture[str], answer: str
+    tmp_path: Path,
+    elsewhere: FaultServer,
+    log: list[str],
+    capfd: pytest.CaptureFixture[str],
+    answer: str,
+    sends: Callable[[Settings], GameSparks | None],
 ) -> None:
     """No log at DEBUG, output, repr, status or file has it, no other host hears of it, and no header of ours."""
     with FaultServer(default=ANSWERS[answer](elsewhere)) as server:
-        seen = play(tmp_path / "data", server.url)
+        seen = play(tmp_path / "data", server.url, sends)
         assert server.requests
         assert all(quote(SECRET, safe="") in request.path for request in server.requests)
         sent = [(request.headers, request.body) for request in server.requests]
@@ -128,30 +140,32 @@ def test_whatever_is_answered(
 
 
 @pytest.mark.parametrize("certificate", ["of nobody", "none at all"])
-def test_no_encrypted_connection(tmp_path: Path, log: list[str], certificate: str) -> None:
+def test_no_encrypted_connection(
+    tmp_path: Path, log: list[str], certificate: str, sends: Callable[[Settings], GameSparks | None]
+) -> None:
     """The server's certificate is nobody's, or it speaks no TLS: nothing is sent, the errors' words are not shown."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
     with FaultServer(tls=tls if certificate == "of nobody" else None) as server:
-        seen = play(tmp_path / "data", server.url.replace("http:", "https:"))
+        seen = play(tmp_path / "data", server.url.replace("http:", "https:"), sends)
         assert server.connections
         assert server.requests == [] or certificate == "none at all"
         assert not any(leaks(request.path) for request in server.requests)
     assert leaks("".join(map(repr, seen)) + "".join(log)) == []
 
 
-def test_nobody_listens(tmp_path: Path, log: list[str]) -> None:
+def test_nobody_listens(tmp_path: Path, log: list[str], sends: Callable[[Settings], GameSparks | None]) -> None:
     """A refused connection's error holds the whole address; it is not shown."""
-    seen = play(tmp_path / "data", "http://127.0.0.1:9")
+    seen = play(tmp_path / "data", "http://127.0.0.1:9", sends)
     assert leaks("".join(map(repr, seen)) + "".join(log)) == []
 
 
 def test_no_repr_has_it(tmp_path: Path) -> None:
-    """Settings, destination, and the order for the process after the exit, which holds it."""
+    """Settings, and the destinations, which hold it."""
     chosen = Settings(endpoint="https://{api_key}.example.com", secret=SECRET, api_key=KEY)
     destination = GameSparks(chosen.filled_endpoint, SECRET)
-    order = Order("outbox", "run file", {"endpoint": chosen.filled_endpoint, "secret": SECRET}, [])
-    assert leaks(f"{chosen!r} {destination!r} {order!r} {chosen.differing(Settings())}") == []
+    sender = Sender({"endpoint": chosen.filled_endpoint, "secret": SECRET})
+    assert leaks(f"{chosen!r} {destination!r} {sender!r} {chosen.differing(Settings())}") == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import queue
-import socket
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ from typing import Any
 import pygame
 
 import gs_pygame
+from gs_pygame import _detached
 
 FRAME = 0.005
 """Seconds."""
@@ -39,24 +39,40 @@ PATIENCE = 30.0
 SECRET = "hunter2"
 
 
+LOOK_UP = """
+import os, socket, time
+
+def look_up(*arguments, find=socket.getaddrinfo, **named):
+    while os.path.exists({broken!r}):
+        open({asked!r}, "a").close()
+        if {how!r} == "fails":
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        time.sleep(0.01)
+    return find(*arguments, **named)
+
+socket.getaddrinfo = look_up
+"""
+
+
 class Names:
-    """Stands in for the system's look-up of names: it "works", "fails", or "hangs" until `work` is set."""
+    """Stands in for the system's look-up of names in the process that sends: it "works", "fails" or "hangs"."""
 
-    def __init__(self, how: str) -> None:
-        self.asked = False
-        self.work = threading.Event()
-        self._how = how
-        self._look_up = socket.getaddrinfo
+    def __init__(self, how: str, folder: Path) -> None:
+        self._broken, self._asked = folder.with_name("names-broken"), folder.with_name("names-asked")
         if how != "works":
-            socket.getaddrinfo = self  # type: ignore[assignment]
+            self.work(False)
+            look_up = LOOK_UP.format(broken=str(self._broken), asked=str(self._asked), how=how)
+            _detached._PROGRAM = look_up + _detached._PROGRAM
 
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if not self.work.is_set():
-            self.asked = True
-            if self._how == "fails":
-                raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-            self.work.wait()
-        return self._look_up(*arguments, **named)
+    @property
+    def asked(self) -> bool:
+        return self._asked.exists()
+
+    def work(self, works: bool) -> None:
+        if works:
+            self._broken.unlink(missing_ok=True)
+        else:
+            self._broken.touch()
 
 
 class Game:
@@ -118,7 +134,7 @@ class Game:
 
     def recover(self) -> dict[str, Any]:
         """The fault is over: play until everything is delivered."""
-        self._names.work.set()
+        self._names.work(True)
         give_up = time.monotonic() + PATIENCE
         while not (flushed := self._plugin.flush(FRAME)) and time.monotonic() < give_up:
             self.play()
@@ -126,7 +142,7 @@ class Game:
 
     def fail_again(self) -> dict[str, Any]:
         """The fault is back: one more session."""
-        self._names.work.clear()
+        self._names.work(False)
         self.session()
         return {}
 
@@ -153,7 +169,7 @@ class Game:
 
 def main(folder: str, endpoint: str, dns: str, sessions: int) -> None:
     logging.basicConfig(filename=Path(folder).with_name("log"), level=logging.DEBUG)
-    names = Names(dns)
+    names = Names(dns, Path(folder))
     pygame.display.init()
     pygame.display.set_mode((8, 8))
     game = Game(folder, endpoint, names)

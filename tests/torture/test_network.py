@@ -136,7 +136,7 @@ def test_a_fault(outcomes: dict[str, Future[Outcome]], name: str) -> None:
     assert {*server.taken} | {*server.refused} == {f"d_{session_id}" for session_id in outcome.ids}
     assert not {*server.taken} & {*server.refused}
     assert {*server.refused.values()} <= {1}
-    assert fault.means == "taken" or {*server.taken.values()} == {1}
+    assert fault.means == "taken" or {*server.taken.values()} <= {1}
     assert bool(server.refused) == (fault.means == "refused")
     assert (counts.delivered, counts.rejected) == (len(server.taken), len(server.refused))
     assert counts.dropped == {}

@@ -153,10 +153,10 @@ def _measure() -> None:
 
 def _hang() -> None:
     """No name is resolved from here on, in the process after the exit neither."""
-    from gs_pygame import _afterwards
+    from gs_pygame import _detached
 
     exec(HANG)
-    _afterwards._PROGRAM = HANG + _afterwards._PROGRAM
+    _detached._PROGRAM = HANG + _detached._PROGRAM
 
 
 if __name__ == "__main__":
