@@ -20,7 +20,10 @@ from ._run import AUTHOR
 
 
 def status(app: App = None, author: Author = AUTHOR, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show what lies in a game's outbox, and what has become of its sessions. The game may be running."""
+    """Show what lies in a game's outbox, and what has become of its sessions.
+
+    It only looks, and the game may be running.
+    """
     with complaints("status"):
         folder = folder_of(app, author, data_dir)
         with closing(Browser(folder / OUTBOX)) as browser:

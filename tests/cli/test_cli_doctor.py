@@ -53,7 +53,6 @@ def fill_with_one_of_the_past(path: Path) -> None:
 def test_all_is_well(command: Command, path: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each thing has its line, the exit code is 0; nothing is changed, no secret is shown, 80 columns are enough."""
     fill_with_one_of_the_past(path)
-    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     monkeypatch.setenv("GS_PYGAME_SECRET", SECRET)
     server.default = replies.verified(error={"@class": "no"})
     before = everything(path.parent)

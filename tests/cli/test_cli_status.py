@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -122,3 +123,10 @@ def test_a_newer_outbox(command: Command, path: Path) -> None:
     done = command.on("status")
     assert done.code == 1
     assert "schema version 99" in done.err
+
+
+@pytest.mark.parametrize("name", ["what? 100% #1 é", os.fsdecode(b"\xff") if os.name == "posix" else "x"], ids=ascii)
+def test_any_folder(command: Command, tmp_path: Path, name: str) -> None:
+    """Whatever it is called, it is found."""
+    fill_with_all(tmp_path / name / "outbox.sqlite3")
+    assert command("status", "--data-dir", str(tmp_path / name), "--json").json["started"] == 7

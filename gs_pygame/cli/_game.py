@@ -1,0 +1,98 @@
+"""Which game a command is about, how its server is reached, and how a command says what went wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .._errors import ConfigurationError, GsPygameError
+from .._plugin import NO_SECRET
+from .._settings import Settings
+from ..destinations import GameSparks
+
+App = Annotated[str | None, typer.Option(help="The game's name, as it calls install().")]
+Author = Annotated[str, typer.Option(help="Its author, as it calls install().")]
+DataDir = Annotated[
+    str | None, typer.Option(metavar="DIR", help="The folder itself, instead of both (GS_PYGAME_DATA_DIR).")
+]
+Endpoint = Annotated[str | None, typer.Option(metavar="URL", help="The server's address (GS_PYGAME_ENDPOINT).")]
+Credential = Annotated[str, typer.Option(help="As the game calls install().")]
+AskSecret = Annotated[bool, typer.Option("--ask-secret", help="Ask for the secret, instead of GS_PYGAME_SECRET.")]
+AllowInsecure = Annotated[bool, typer.Option("--allow-insecure", help="Let the server be http on another computer.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+CODES = "[bold]Exit code[/bold] {}; 2: the call is wrong, or something that it needs is not installed."
+
+
+class DurationUnit(str, Enum):
+    """Of the server's sessionDuration."""
+
+    ms = "ms"
+    s = "s"
+
+
+def is_named(app: str | None, data_dir: str | None) -> bool:
+    """Whether the call, or the environment, says which game."""
+    return bool(app or data_dir or os.environ.get("GS_PYGAME_DATA_DIR"))
+
+
+def folder_of(app: str | None, author: str | None, data_dir: str | None) -> Path:
+    """Where everything lies on disk. Raises ConfigurationError.
+
+    A game that was named is not looked for in the folder that the environment names.
+    """
+    if not is_named(app, data_dir):
+        raise ConfigurationError("which game? Name it by --app (and --author), or its folder by --data-dir")
+    settings = Settings(
+        app=app, author=author, data_dir=data_dir or (None if app else os.environ["GS_PYGAME_DATA_DIR"])
+    )
+    settings.validate(needs_endpoint=False)
+    return settings.folder.absolute()
+
+
+def connection(
+    folder: Path, endpoint: str | None, credential: str, allow_insecure: bool, ask_secret: bool, **more: Any
+) -> Settings:
+    """How the server is reached, with the environment's share. Not checked yet.
+
+    The secret is typed, unseen, or the environment's. No option takes one: others could read it in the list of
+    processes.
+    """
+    return Settings(
+        data_dir=folder,
+        endpoint=endpoint,
+        credential=credential,
+        allow_insecure=allow_insecure,
+        secret=str(typer.prompt("Secret", hide_input=True, err=True)) if ask_secret else None,
+        **more,
+    ).resolved(os.environ)
+
+
+def gamesparks(settings: Settings) -> GameSparks:
+    """The server that `settings`, which are checked, lead to."""
+    return GameSparks(
+        settings.filled_endpoint, settings.secret or NO_SECRET, settings.credential, settings.duration_unit
+    )
+
+
+@contextmanager
+def complaints(command: str) -> Iterator[None]:
+    """What goes wrong within is said in one sentence, and is the exit code: 2 for a wrong setting, else 1."""
+    try:
+        yield
+    except BrokenPipeError:  # whoever read what we print has read enough
+        raise
+    except (OSError, GsPygameError) as error:
+        typer.echo(f"gs-pygame {command}: {error}", err=True)
+        raise typer.Exit(2 if isinstance(error, ConfigurationError) else 1) from None
+
+
+def counted(number: int, what: str) -> str:
+    """`1 end`, `2 ends`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

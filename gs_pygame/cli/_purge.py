@@ -1,0 +1,97 @@
+"""`gs-pygame purge`: removes what a game keeps on this computer, but for the player's choice."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .._browse import Browser
+from .._errors import GsPygameError, OutboxError
+from .._lock import FileLock
+from .._runfile import any_alive, dead_runs
+from .._salvage import remove_damaged, remove_whole
+from .._storage import OUTBOX
+from ._game import App, AsJson, Author, DataDir, complaints, counted, folder_of
+from ._run import AUTHOR
+
+_STATES = {"waiting": "undelivered", "ready": "undelivered", "rejected": "rejected", "delivered": "delivered"}
+
+
+def purge(
+    app: App = None,
+    author: Author = AUTHOR,
+    data_dir: DataDir = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what a game keeps on this computer, for good.
+
+    It asks first, and says what was not delivered. Not while the game runs, or its last session is being delivered. The
+    player's own choice (consent) is kept, as are files of anybody else's; the next start of the game is a new
+    installation.
+    """
+    with complaints("purge"):
+        folder = folder_of(app, author, data_dir)
+        if not folder.is_dir():
+            raise FileNotFoundError(f"there is no {folder}: no such game was played here")
+        files, ends = _files(folder), _ends(folder / OUTBOX)
+        _refuse_if_played(folder)
+    if files and not yes:
+        typer.echo(f"{folder}\n  {counted(len(files), 'file')} with {_told(ends)}", err=True)
+        typer.confirm("Remove them for good?", abort=True, err=True)
+    with complaints("purge"):
+        if files:
+            _remove(folder)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "files": [path.name for path in files], "ends": ends}))
+    elif not files:
+        typer.echo("There is nothing to remove.")
+    else:
+        typer.echo(f"Removed {counted(len(files), 'file')} with {_told(ends)}.")
+
+
+def _files(folder: Path) -> list[Path]:
+    """What lies there of the player's: never anything else, whichever folder was named. Lock files hold nothing, and
+    stay: another process may be about to take one."""
+    return sorted([*folder.glob(f"{OUTBOX}*"), *folder.glob("runs/*.run")])
+
+
+def _ends(path: Path) -> dict[str, int] | None:
+    """How many ends there are of each kind; None if nobody can tell."""
+    try:
+        with closing(Browser(path)) as browser:
+            return dict(Counter(_STATES[kept.state] for kept in browser.ends(_STATES)))
+    except FileNotFoundError:
+        return {}
+    except OutboxError:
+        return None
+
+
+def _told(ends: dict[str, int] | None) -> str:
+    if ends is None:
+        return "what cannot be read"
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(ends.items(), reverse=True)) or "no ends"
+
+
+def _refuse_if_played(folder: Path) -> None:
+    if any_alive(folder / "runs"):
+        raise GsPygameError("the game is running: close it first")
+
+
+def _remove(folder: Path) -> None:
+    """Nobody delivers meanwhile, and no game runs; one that starts in this very moment makes its files anew."""
+    try:
+        delivery = FileLock(folder / "delivery.lock")
+    except BlockingIOError:
+        raise GsPygameError("a session is being delivered right now: try again in ten seconds") from None
+    with closing(delivery):
+        _refuse_if_played(folder)
+        remove_whole(folder / OUTBOX)
+        remove_damaged(folder / OUTBOX)
+        for dead in dead_runs(folder / "runs"):
+            dead.bury()
