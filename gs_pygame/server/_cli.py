@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
+HELP = "Run a GameSparks-compatible server on this computer."
 DEFAULT_DATABASE = "sqlite:///gs_pygame_sessions.sqlite3"
 
+_EXTRA = {"starlette", "uvicorn", "sqlalchemy", "jinja2"}
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `serve` to `parser`."""
+
+def main(words: list[str]) -> int:
+    """Serve until stopped. The exit code: 0 when stopped, 2 when it could not start, said in one sentence."""
+    arguments = _parser().parse_args(words)
+    try:
+        from ._serve import serve
+        from ._store import ServerError
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        print("gs-pygame serve needs its extra: pip install 'gs-pygame[server]'", file=sys.stderr)
+        return 2
+    api_key, secret = (os.environ.get(f"GS_PYGAME_{name}") or None for name in ("API_KEY", "SECRET"))
+    try:
+        serve(arguments.host, arguments.port, arguments.database, api_key, secret)
+    except ServerError as error:
+        print(f"gs-pygame serve: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """No option takes a secret: others could read it in the list of processes."""
+    parser = argparse.ArgumentParser(
+        prog="gs-pygame serve",
+        description=f"{HELP} Needs the extra: server. Where the environment has GS_PYGAME_API_KEY or "
+        "GS_PYGAME_SECRET, requests with another key or secret are refused; else any is accepted.",
+        epilog="Example: gs-pygame serve --port 0 --database sqlite:///sessions.sqlite3. The exit code is 0 when it "
+        "was stopped, 2 if it could not start.",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="this computer's own address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
@@ -18,21 +49,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="sqlite:///FILE",
         help="where sessions are kept (default: %(default)s)",
     )
-    parser.add_argument("--api-key", metavar="KEY", help="refuse requests under another API key")
-    parser.add_argument("--secret", help="refuse requests with another secret (default: any is accepted)")
-
-
-def run(args: argparse.Namespace) -> int:
-    """Serve until stopped. Returns the exit code: 0 when stopped, 2 when it could not start, said in one sentence.
-
-    Raises ImportError if the extra is not installed.
-    """
-    from ._serve import serve
-    from ._store import ServerError
-
-    try:
-        serve(args.host, args.port, args.database, args.api_key, args.secret)
-    except ServerError as error:
-        print(f"gs-pygame serve: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return parser

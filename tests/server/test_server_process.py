@@ -126,9 +126,12 @@ def test_answers_are_not_held_back(start: Start) -> None:
 
 
 @posix
-def test_it_never_says_a_secret(start: Start) -> None:
-    """Right and wrong secrets, unknown paths, garbage instead of HTTP: none of it is repeated on stdout or stderr."""
-    process = start("--port", "0", "--secret", "hush1", "--api-key", "hush2")
+def test_it_never_says_a_secret(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes secret and key from the environment, since the list of processes shows options. Right and wrong secrets,
+    unknown paths, garbage instead of HTTP: none of it is repeated on stdout or stderr."""
+    monkeypatch.setenv("GS_PYGAME_SECRET", "hush1")
+    monkeypatch.setenv("GS_PYGAME_API_KEY", "hush2")
+    process = start("--port", "0")
     for path in (
         "/rs/device/hush1/EndSessionRequest",
         "/hush2/rs/device/hush1/EndSessionRequest",
@@ -168,20 +171,20 @@ def test_serve_reports_its_port_and_can_listen_on_ipv6() -> None:
             child.kill()
 
 
-def test_the_command_line_needs_argparse_alone() -> None:
-    """Importing the command line and asking for its help works where the extra is not installed."""
-    code = (
+@pytest.mark.parametrize(("words", "code", "said"), [("--help", 0, "--database"), ("", 2, "gs-pygame[server]")])
+def test_the_command_line_needs_argparse_alone(words: str, code: int, said: str) -> None:
+    """Where the extra is not installed its help can be read all the same, and to serve it says what is missing."""
+    program = (
         "import sys\n"
         "for name in ('starlette', 'uvicorn', 'sqlalchemy', 'jinja2'): sys.modules[name] = None\n"
-        "import argparse\n"
-        "from gs_pygame.server import _cli\n"
-        "parser = argparse.ArgumentParser()\n"
-        "_cli.add_arguments(parser)\n"
-        "args = parser.parse_args([])\n"
-        "print(args.host, args.port, args.database, args.api_key, args.secret)\n"
+        "from gs_pygame.cli import main\n"
+        "sys.exit(main(['serve', *sys.argv[1:]]))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
-    assert done.stdout == "127.0.0.1 8765 sqlite:///gs_pygame_sessions.sqlite3 None None\n"
+    command = [sys.executable, "-c", program, *words.split()]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_public_names_are_these() -> None:
