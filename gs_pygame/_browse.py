@@ -36,6 +36,7 @@ class Browser(Accounts):
             raise FileNotFoundError(f"there is no outbox in {path.parent}: no such game was played here")
         self.path = path
         self._lock = threading.RLock()
+        self._within = False
         place = path.absolute().as_posix()  # on a Windows share it begins with //, which as_uri() would make a host's
         uri = f"file://{'' if place.startswith('/') else '/'}{quote(os.fsencode(place))}?mode=ro"
         with _translated():
