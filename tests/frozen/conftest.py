@@ -18,7 +18,7 @@ from window.window_kit import TOOLS, Desktop
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Skipped without PyInstaller or the tools that a window needs, which CI must have."""
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    missing = [tool for tool in (*TOOLS, "objcopy") if shutil.which(tool) is None]
     if importlib.util.find_spec("PyInstaller") is None:
         missing.append("PyInstaller")
     if missing:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from typing import Any
 import httpx
 from server_kit import ServerProcess
 from window.window_kit import DEADLINE, Desktop, eventually
+
+from gs_pygame._frozen import ARGUMENT
 
 HERE = Path(__file__).parent
 
@@ -166,13 +169,24 @@ class Playing:
 
 def processes(program: Path) -> list[int]:
     """Those that run this program."""
-    return [int(link.parent.name) for link in Path("/proc").glob("[0-9]*/exe") if _target(link) == str(program)]
+    return [
+        int(link.parent.name)
+        for link in Path("/proc").glob("[0-9]*/exe")
+        if _said(lambda link=link: os.readlink(link)) == str(program)
+    ]
 
 
-def _target(link: Path) -> str:
+def tasks(program: Path) -> set[str]:
+    """What this program was started once more for."""
+    lines = [_said(Path(f"/proc/{pid}/cmdline").read_text) for pid in processes(program)]
+    return {word.removeprefix(ARGUMENT) for line in lines for word in line.split("\0") if word.startswith(ARGUMENT)}
+
+
+def _said(ask: Callable[[], str]) -> str:
+    """What /proc says; nothing if the process has just gone."""
     try:
-        return os.readlink(link)
-    except OSError:  # it has just gone, or is a zombie
+        return ask()
+    except OSError:
         return ""
 
 

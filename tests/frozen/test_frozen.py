@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from frozen_kit import FIGURES, Build, Place, Playing, processes, unix_time
+from frozen_kit import FIGURES, Build, Place, Playing, processes, tasks, unix_time
 from window.window_kit import DEADLINE, eventually
 
 pytestmark = pytest.mark.frozen
@@ -43,6 +43,7 @@ def test_closed(built: Build, place: Place, kind: str) -> None:
     place.server.child.send_signal(signal.SIGSTOP)  # nothing can be delivered before the exit
     closed = game.close()
     assert place.ends() == [("ready", "quit")]
+    assert tasks(built.program(kind)) == {"afterwards"}
     place.server.child.send_signal(signal.SIGCONT)
     (session,) = place.received(1)
     assert (session["number"], session["reason"]) == (1, "quit")
@@ -58,7 +59,7 @@ def test_closed(built: Build, place: Place, kind: str) -> None:
 
 @KINDS
 def test_killed(built: Build, place: Place, kind: str) -> None:
-    """The session of a game that was killed is delivered while the game is played again."""
+    """The session of a game that was killed is delivered while the game is played again, by a process of its own."""
     game = play(place, built, kind)
     os.kill(game.pid, signal.SIGKILL)
     game.process.wait(DEADLINE)
@@ -66,6 +67,7 @@ def test_killed(built: Build, place: Place, kind: str) -> None:
     again = play(place, built, kind)
     (killed,) = place.received(1)
     assert (killed["number"], killed["reason"]) == (1, "abnormal")
+    assert tasks(built.program(kind)) == {"sending"}
     again.close()
     _, closed = place.received(2)
     assert (closed["number"], closed["reason"], closed["previousId"]) == (2, "quit", killed["id"])
@@ -81,7 +83,7 @@ def test_without_freeze_support(built: Build, place: Place) -> None:
     again = place.play(built.forgetful)
     (session,) = place.received(1)
     assert (session["number"], session["reason"]) == (1, "quit")
-    assert len(place.windows(built.forgetful)) == 1
+    assert processes(built.forgetful) == [again.pid]
     again.close()
     assert processes(built.forgetful) == []
     assert place.complaints() == ""

@@ -1,0 +1,154 @@
+"""Every public name, as a game's author would use it. mypy reads it as strictly as the package; a test runs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ["SDL_VIDEODRIVER"] = "dummy"  # no window: an author writes neither this line nor the next one
+os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
+
+import pygame
+
+import gs_pygame
+from gs_pygame import End, EndSessionResponse, Session, SessionPlugin, Settings, Status, destinations, testing
+
+
+def main(folder: Path) -> None:
+    """All of it, in `folder`, against a server on this computer."""
+    gs_pygame.freeze_support()
+    pygame.display.init()
+    pygame.display.set_mode((64, 64))
+    with testing.FaultServer() as server:
+        drop_in(folder / "drop-in", server.url)
+        an_own_loop(folder / "loop", server.url)
+        an_own_destination(folder / "destination", server.url)
+    mistakes(folder / "mistakes")
+    pygame.quit()
+    print(f"gs_pygame {gs_pygame.__version__}: all of its names work")
+
+
+def drop_in(folder: Path, endpoint: str) -> None:
+    """install() with every setting, what a plugin can be told, and GameSparks' own call."""
+    answers: list[EndSessionResponse] = []
+    level = 3
+
+    def progress() -> dict[str, Any]:
+        return {"level": level}
+
+    def delivered(session: Session, response: EndSessionResponse) -> None:
+        print(f"session {session.number} of {session.active:.1f} s, {session.reason}: {response.session_duration} ms")
+
+    plugin: SessionPlugin = gs_pygame.install(
+        app="Starfall",
+        author="Example Studio",
+        endpoint=endpoint + "/{api_key}",
+        api_key="k",
+        secret="s",
+        credential="device",
+        player_id=None,
+        app_version="1.2",
+        background_grace=300,
+        background_on="minimize",
+        script_data=progress,
+        consent="pending",
+        on_delivered=delivered,
+        exit_delivery="next-start",
+        data_dir=folder,
+        enabled=True,
+        hook=True,
+        allow_insecure=False,
+        duration_unit="ms",
+    )
+    plugin.set_consent("granted")
+    plugin.set_player("ada")
+    plugin.end_session(script_data={"ended": "by hand"})
+    plugin.start_session()
+    session: Session | None = plugin.session
+    assert session is not None
+    assert (session.state, session.number, session.grace_left) == ("active", 2, None)
+    level = 4
+    gs_pygame.EndSessionRequest(script_data={"score": 42}).send(callback=answers.append)
+    assert plugin.flush(timeout=10)
+    assert [(answer.session_duration is not None, answer.script_data) for answer in answers] == [(True, {})]
+    status: Status = plugin.status()
+    assert (status.started, status.ended, status.delivered, status.durable, status.online) == (2, 2, 2, True, True)
+    assert (status.waiting, status.ready, status.rejected, status.dropped) == (0, 0, 0, {})
+    assert (status.last_error, status.oldest) == (None, None)
+    plugin.close()
+
+
+def an_own_loop(folder: Path, endpoint: str) -> None:
+    """Nothing of pygame's is hooked: the loop says what happens."""
+    with gs_pygame.install(data_dir=folder, endpoint=endpoint, hook=False) as plugin:
+        pygame.event.post(pygame.event.Event(pygame.QUIT))
+        for event in pygame.event.get():
+            plugin.process_event(event)
+        plugin.update()
+        pygame.display.flip()
+
+
+class Logged:
+    """GameSparks, and a line for each end that it has got. What comes of the first attempts is made up."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.lines: list[str] = []
+        self.outcomes: list[destinations.Outcome] = [
+            destinations.Retry("nobody answers", after=20.0),
+            destinations.Pause("nobody may come in"),
+            destinations.Rejected("never that one"),
+        ]
+        self._gamesparks = destinations.GameSparks(endpoint, secret="s")
+
+    def deliver(self, end: End) -> destinations.Outcome:
+        if self.outcomes:
+            return self.outcomes.pop(0)
+        outcome = destinations.attempt(self._gamesparks, end)
+        if isinstance(outcome, destinations.Delivered):
+            self.lines.append(f"{end.reason} {end.active:.0f} s: {outcome.response.session_duration} ms")
+        return outcome
+
+    def close(self) -> None:
+        self._gamesparks.close()
+
+
+def an_own_destination(folder: Path, endpoint: str) -> None:
+    """A plugin without globals; its time is a test's own."""
+    clock = testing.FakeClock()
+    logged = Logged(endpoint)
+    destination: destinations.Destination = logged
+    with SessionPlugin(Settings(data_dir=folder), destination=destination, clock=clock) as plugin:
+        for _ in range(2):
+            plugin.start_session()
+            clock.advance(10)
+            plugin.end_session()
+        clock.advance(2 * 3600)
+        assert (plugin.status().rejected, plugin.status().delivered) == (1, 1)
+    assert logged.lines == ["explicit 10 s: 0 ms"]
+
+
+def mistakes(folder: Path) -> None:
+    """What raises, and when: install() with a wrong setting or a second time, and GameSparks' call without a plugin."""
+    caught: list[gs_pygame.GsPygameError] = []
+    try:
+        gs_pygame.install(data_dir=folder, endpoint="http://sessions.example.com")
+    except gs_pygame.PygameNotFoundError:
+        sys.exit("pip install pygame")
+    except gs_pygame.ConfigurationError as error:
+        caught.append(error)
+    try:
+        gs_pygame.EndSessionRequest().send()
+    except gs_pygame.NotInstalledError as error:
+        caught.append(error)
+    with gs_pygame.install(data_dir=folder, endpoint="https://sessions.example.com", consent="pending"):
+        try:
+            gs_pygame.install(data_dir=folder, endpoint="https://elsewhere.example.com", consent="pending")
+        except gs_pygame.AlreadyInstalledError as error:
+            caught.append(error)
+    assert len(caught) == 3, caught
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
