@@ -135,10 +135,16 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing. Raises OutboxBusyError, having written nothing, if the lock cannot be had in time."""
-        with self._lock, _translated():
+        with self._lock:
             if self._within:
                 yield
-                return
+            else:
+                with self._outermost():
+                    yield
+
+    @contextmanager
+    def _outermost(self) -> Iterator[None]:
+        with _translated():
             self._db.execute("BEGIN IMMEDIATE")
             self._within = True
             try:
@@ -153,12 +159,18 @@ class Database:
 
     def _change(self, sql: str, *values: Any) -> int:
         """Run one statement in a transaction; the number of rows it changed."""
-        with self.transaction():
-            return self._db.execute(sql, values).rowcount
+        with self._lock:
+            if self._within:  # then `transaction` translates what it raises; a frame waits for this
+                return self._db.execute(sql, values).rowcount
+            with self._outermost():
+                return self._db.execute(sql, values).rowcount
 
     def _read(self, sql: str, *values: Any) -> list[Any]:
-        with self._lock, _translated():
-            return self._db.execute(sql, values).fetchall()
+        with self._lock:
+            if self._within:
+                return self._db.execute(sql, values).fetchall()
+            with _translated():
+                return self._db.execute(sql, values).fetchall()
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """All rows of `table` in their order, by column."""

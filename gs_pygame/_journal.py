@@ -81,8 +81,14 @@ class Journal:
             try:
                 into = outbox()
                 with into.transaction():
-                    for entry in batch:
-                        if not self._write_one(into, entry):
+                    left = deque(batch)
+                    while left:
+                        entry = left.popleft()
+                        save = entry.decision
+                        if left and isinstance(save, Save) and isinstance(left[0].decision, Release):
+                            left.popleft()
+                            into.finish(save.session_id, save.reason, save.active, save.wall, entry.script_data)
+                        elif not self._write_one(into, entry):
                             lost.append(entry.decision.session_id)
             except BaseException:
                 self._previous_id, self.numbered = before
