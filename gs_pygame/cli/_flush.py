@@ -89,7 +89,7 @@ def flush(
 
 @dataclass(frozen=True)
 class Result:
-    """What a flush came to. `left`: what is ready still."""
+    """What a flush came to. `left`: what could not be delivered in time."""
 
     delivered: int
     rejected: int
@@ -149,8 +149,9 @@ def _deliver(folder: Path, destination: Destination, deadline: float, shows: boo
             raise work.failed
         outbox.prune()
         after = outbox.counts()
+    left = 0 if work.emptied else after.ready  # a game that plays may have ended another session since
     rejected = max(0, after.rejected - before.rejected)
-    return Result(len(delivered), rejected, after.ready, courier.line.last_error if after.ready else None)
+    return Result(len(delivered), rejected, left, courier.line.last_error if left else None)
 
 
 class _Work(threading.Thread):
@@ -159,11 +160,15 @@ class _Work(threading.Thread):
         self._courier = courier
         self._deadline = deadline
         self.failed: OutboxError | None = None
+        self.emptied = False
 
     def run(self) -> None:
         try:
-            while (delay := self._courier.turn()) is not None and time.monotonic() + delay < self._deadline:
+            while (delay := self._courier.turn()) is not None:
+                if time.monotonic() + delay >= self._deadline:
+                    return
                 time.sleep(delay)
+            self.emptied = True
         except OutboxError as error:
             self.failed = error
         finally:

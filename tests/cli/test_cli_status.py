@@ -100,6 +100,7 @@ def test_it_only_looks(command: Command, path: Path) -> None:
         before = everything(path.parent)
         assert command.on("status", "--json").json["started"] == 1
         assert everything(path.parent) == before
+    assert command.on("status", "--json").json["started"] == 1  # and of one that was killed
 
 
 def test_an_older_outbox_stays_old(command: Command, path: Path) -> None:
