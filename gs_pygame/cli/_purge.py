@@ -42,17 +42,17 @@ def purge(
         files, ends = _files(folder), _ends(folder / OUTBOX)
         _refuse_if_played(folder)
     if files and not yes:
-        typer.echo(f"{folder}\n  {counted(len(files), 'file')} with {_told(ends)}", err=True)
-        typer.confirm("Remove them for good?", abort=True, err=True)
+        typer.echo(f"{folder} holds {_told(ends)}.", err=True)
+        typer.confirm("Remove it for good?", abort=True, err=True)
     with complaints("purge"):
         if files:
             _remove(folder)
     if as_json:
-        typer.echo(json.dumps({"folder": str(folder), "files": [path.name for path in files], "ends": ends}))
+        typer.echo(json.dumps({"folder": str(folder), "ends": ends}))
     elif not files:
         typer.echo("There is nothing to remove.")
     else:
-        typer.echo(f"Removed {counted(len(files), 'file')} with {_told(ends)}.")
+        typer.echo(f"Removed {_told(ends)}.")
 
 
 def _files(folder: Path) -> list[Path]:
@@ -75,7 +75,8 @@ def _ends(path: Path) -> dict[str, int] | None:
 def _told(ends: dict[str, int] | None) -> str:
     if ends is None:
         return "what cannot be read"
-    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(ends.items(), reverse=True)) or "no ends"
+    kinds = [f"{ends[kind]:,} {kind}" for kind in dict.fromkeys(_STATES.values()) if kind in ends]
+    return f"{counted(sum(ends.values()), 'end')} ({', '.join(kinds)})" if kinds else "no ends"
 
 
 def _refuse_if_played(folder: Path) -> None:

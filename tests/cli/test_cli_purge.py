@@ -50,9 +50,10 @@ def test_as_json(command: Command, path: Path) -> None:
     """For programs, which say --yes."""
     fill_with_all(path)
     done = command.on("purge", "--yes", "--json")
-    assert done.json["ends"] == {"undelivered": 3, "rejected": 1, "delivered": 1}
-    assert done.json["folder"] == str(path.parent)
-    assert "outbox.sqlite3" in done.json["files"]
+    assert done.json == {
+        "folder": str(path.parent),
+        "ends": {"undelivered": 3, "rejected": 1, "delivered": 1},
+    }
 
 
 def test_what_is_not_ours_stays(command: Command, path: Path) -> None:
