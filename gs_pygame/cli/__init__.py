@@ -6,6 +6,7 @@ other commands are in `_app`, which needs typer and rich.
 
 from __future__ import annotations
 
+import io
 import sys
 
 from .. import __version__
@@ -40,5 +41,7 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a folder's name may be nothing that it can show
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(words, prog_name="gs-pygame")  # ends by SystemExit
     return 0

@@ -24,6 +24,7 @@ PROBE_LIMIT = 20.0
 _FLAVOURS = ("pygame", "pygame-ce")
 _LIBRARIES = ("requests", "appdirs", "typer", "rich", "starlette", "uvicorn", "sqlalchemy")
 _WINDOWLESS = ("dummy", "offscreen")
+_ONE_OF_THEM = "pip uninstall pygame pygame-ce, then install one of them."
 
 
 def look_at_setup() -> Iterator[Finding]:
@@ -70,40 +71,29 @@ def _probed() -> dict[str, Any]:
 
 
 def _pygame(found: dict[str, Any]) -> Finding:
+    trouble = _trouble(found)
+    if trouble:
+        return Finding("pygame", "fault", *trouble)
+    return Finding("pygame", "ok", f"{found['version']}, and it can be hooked")
+
+
+def _trouble(found: dict[str, Any]) -> tuple[str, str] | None:
+    """What is wrong with pygame, and the cure."""
     installed = {name: version for name in _FLAVOURS if (version := _version(name))}
     if "crashed" in found:
-        return Finding(
-            "pygame", "fault", f"pygame does not come up: {found['crashed']}", "Reinstall it, and the video driver."
-        )
+        return f"it does not come up: {found['crashed']}", "Reinstall it, and the computer's video driver."
     if "missing" in found:
-        return Finding(
-            "pygame", "fault", f"there is none: {found['missing']}", "pip install pygame, or pip install pygame-ce."
-        )
+        return f"there is none: {found['missing']}", "pip install pygame, or pip install pygame-ce."
     if "version" not in found:
-        if found["where"].endswith(".py") and not installed:
-            said, cure = f"{found['where']} is no pygame, but has its name", "Rename that file; then install pygame."
-        elif found["where"].endswith(".py"):
-            said, cure = f"{found['where']} hides it, or is broken", "Rename that file if it is yours; else reinstall."
-        else:
-            said = f"the package in {found['where']} is empty, as an uninstall of one of two flavours leaves it"
-            cure = "pip uninstall pygame pygame-ce, then install one of them."
-        return Finding("pygame", "fault", said, cure)
+        if found["where"].endswith(".py"):
+            return f"{found['where']} is in its place, and is none", "Rename that file if it is yours; else reinstall."
+        return f"the package in {found['where']} is empty, as an uninstall of one of two leaves it", _ONE_OF_THEM
     if len(installed) > 1:
         both = " and ".join(f"{name} {version}" for name, version in installed.items())
-        return Finding(
-            "pygame",
-            "fault",
-            f"{both} are installed in one place; {found['version']} came last",
-            "pip uninstall pygame pygame-ce, then install one of them.",
-        )
+        return f"{both} are installed in one place; {found['version']} came last", _ONE_OF_THEM
     if not found["hooked"]:
-        return Finding(
-            "pygame",
-            "fault",
-            f"{found['version']} lets nobody wrap pygame.event.get",
-            "Use install(hook=False), and call process_event() and update() in your loop.",
-        )
-    return Finding("pygame", "ok", f"{found['version']}, and it can be hooked")
+        return "nobody can wrap pygame.event.get", "Use install(hook=False), process_event() and update()."
+    return None
 
 
 def _display(found: dict[str, Any]) -> Finding:

@@ -10,6 +10,7 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from .._accounts import Counts
 from .._browse import Browser
@@ -58,5 +59,5 @@ def _table(counts: Counts) -> Table:
     table.columns[1].justify = "right"
     for name, count, note, style in rows:
         if count or name in ("started", "ended", "ready", "delivered"):
-            table.add_row(name, f"{count:,}", note, style=style if count else "")
+            table.add_row(name, f"{count:,}", Text(note), style=style if count else "")
     return table

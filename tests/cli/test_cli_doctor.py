@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def test_pygame_that_does_not_work(other_python: OtherPython, tmp_path: Path, st
         "none": ("there is none", "pip install pygame, or pip install pygame-ce."),
         "empty": ("is empty", "pip uninstall pygame pygame-ce, then install one of them."),
         "both": ("are installed in one place", "pip uninstall pygame pygame-ce, then install one of them."),
-        "hidden": ("pygame.py hides it", "Rename that file if it is yours; else reinstall."),
+        "hidden": ("pygame.py is in its place", "Rename that file if it is yours; else reinstall."),
     }[state]
     if state == "hidden":
         (tmp_path / "pygame.py").write_text("print('my first game')")
@@ -122,6 +123,24 @@ def test_pygame_that_does_not_work(other_python: OtherPython, tmp_path: Path, st
     assert findings["pygame"]["state"] == "fault"
     assert said in findings["pygame"]["said"]
     assert findings["pygame"]["cure"] == cure
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_pygame_that_crashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a broken video driver does it: the doctor lives on, and tells."""
+    (tmp_path / "pygame.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    found = by_name(look_at_setup())
+    assert (found["pygame"].state, "it ended with -11" in found["pygame"].said) == ("fault", True)
+    assert "display" not in found
+
+
+def test_a_clock_that_stands_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be earlier than our own files were written."""
+    monkeypatch.setattr(time, "time", lambda: 1_000_000_000.0)
+    clock = by_name(look_at_setup())["clock"]
+    assert (clock.state, clock.said.startswith("it says 2001-09-09")) == ("fault", True)
+    assert (clock.cure or "").startswith("Set the computer's clock")
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from cli_kit import PLAYING, Command, busy, everything, fill_with_all
-from core_kit import T0
+from core_kit import T0, environment
 
 from gs_pygame._outbox import Outbox
 
@@ -131,3 +133,10 @@ def test_any_folder(command: Command, tmp_path: Path, name: str) -> None:
     """Whatever it is called, it is found."""
     fill_with_all(tmp_path / name / "outbox.sqlite3")
     assert command("status", "--data-dir", str(tmp_path / name), "--json").json["started"] == 7
+    shown = subprocess.run(
+        [sys.executable, "-m", "gs_pygame", "status", "--data-dir", str(tmp_path / name)],
+        env=environment(PYTHONIOENCODING="cp1252:strict"),
+        capture_output=True,
+        check=False,
+    )
+    assert (shown.returncode, shown.stderr) == (0, b"")
