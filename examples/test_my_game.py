@@ -28,7 +28,7 @@ def test_a_short_absence_does_not_count_as_play(gs_player: Player) -> None:
 
 
 @pytest.mark.parametrize("desktop", DESKTOPS)
-@pytest.mark.parametrize("leaves", [Player.leaves, Player.minimises, Player.shows_desktop, Player.is_interrupted])
+@pytest.mark.parametrize("leaves", [Player.leaves, Player.minimises])
 def test_every_way_out_on_every_system(gs_player: Player, desktop: str, leaves: Callable[[Player], None]) -> None:
     """Whatever the system calls it, a player who is away for longer than the grace has ended the session."""
     gs_player.desktop = desktop

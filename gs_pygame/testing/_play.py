@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -58,6 +59,7 @@ class Play:
         self._steps: Iterator[Step] = iter(script)
         self._patience = patience
         self._thread = threading.get_ident()
+        self._process = os.getpid()
         self._acting = False
         self.began = player.clock.now()
         self._due: float | None = self.now
@@ -72,12 +74,10 @@ class Play:
 
     @property
     def here(self) -> bool:
-        """Whether it is the game that asks: its thread, and not the player acting or the plugin working in it."""
-        return threading.get_ident() == self._thread and not self._acting
-
-    @property
-    def acting(self) -> bool:
-        return self._acting
+        """Whether it is the game that asks: its thread, in which neither the player acts nor the plugin works, and no
+        forked child of its process.
+        """
+        return threading.get_ident() == self._thread and not self._acting and os.getpid() == self._process
 
     def since_it_began(self, clock: str) -> float:
         """Seconds on `wall` or `active`."""
@@ -85,6 +85,7 @@ class Play:
 
     def pass_time(self, seconds: float) -> None:
         """The game waits so long: what is due in that time is done. Raises Curtain."""
+        __tracebackhide__ = True
         if self.over:
             raise Curtain
         self._acting = True
@@ -119,17 +120,20 @@ class Play:
         self.over = True
         self._player.kills()
 
-    def verdict(self) -> None:
-        """The game is over. Raises what went wrong in the script, or AssertionError if it was cut short."""
+    def verdict(self, played: float) -> None:
+        """The game was over after `played` seconds. Raises what went wrong in the script, or AssertionError if that was
+        cut short.
+        """
+        __tracebackhide__ = True
         if self.fault is not None:
             raise self.fault
         if self._told_to_quit is None and not self.over:
             raise AssertionError(
-                f"the game was over {self.since_it_began('active'):.1f} s after it began, before the player had done "
-                "all that the script says"
+                f"the game was over {played:.1f} s after it began, before the player had done all that the script says"
             )
 
     def _act(self, until: float) -> None:
+        __tracebackhide__ = True
         while (moment := self._next_moment()) <= until:
             self._player.let_pass(max(0.0, moment - self.now))
             self._ring()
@@ -155,6 +159,7 @@ class Play:
                 pygame.event.post(timer.event)
 
     def _do_next(self) -> None:
+        __tracebackhide__ = True
         step = next(self._steps, None)
         if step is None:
             self._due = None

@@ -102,6 +102,7 @@ class Player:
         Raises AssertionError if the game is over before the script, or still runs `patience` seconds after the close
         button, and whatever a step raises.
         """
+        __tracebackhide__ = True
         if self._play is not None:
             raise RuntimeError("the game is being played already")
         self.focused = self.visible = True
@@ -111,16 +112,18 @@ class Player:
         play = self._play = Play(self, script, patience)
         try:
             main()
-        except (Curtain, SystemExit):
+        except SystemExit:
             pass
         except BaseException as error:
             if not play.over:
                 self._end_process(error)
                 raise
+            pygame.quit()  # a dead process has no window
         finally:
+            played = play.since_it_began("active")
             self._play = None
             self._end_process(None)
-        play.verdict()
+        play.verdict(played)
 
     # A game that is played frame by frame
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 
 import pygame
 
 from ._desktops import Deed
 from ._display import Display, eventually
+
+_CALM = 0.5
+"""Seconds with the focus after which a mode switch is over: what it says comes in over about 0.2 s."""
 
 
 class RealWindow:
@@ -21,7 +25,7 @@ class RealWindow:
     def settle(self) -> None:
         """A window that was just opened is waited for until it has the focus."""
         surface = pygame.display.get_surface() if pygame.display.get_init() else None
-        if surface is not None and self._surface is None:
+        if surface is not None and surface is not self._surface:
             _wait_for("the new window has the focus", pygame.key.get_focused)
         self._surface = surface
 
@@ -58,7 +62,15 @@ def _hide_desktop(display: Display, window: str) -> None:
 
 def _switch_mode(display: Display, window: str) -> None:
     pygame.display.toggle_fullscreen()
-    _wait_for("the mode has changed", lambda: pygame.key.get_focused() and display.is_active(window))
+    focused_since = time.monotonic()
+
+    def is_calm() -> bool:
+        nonlocal focused_since
+        if not pygame.key.get_focused():
+            focused_since = time.monotonic()
+        return time.monotonic() - focused_since > _CALM
+
+    _wait_for("the mode has changed", is_calm)
 
 
 def _close(display: Display, window: str) -> None:
