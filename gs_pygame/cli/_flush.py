@@ -64,7 +64,7 @@ def flush(
     ask_secret: AskSecret = False,
     duration_unit: Annotated[DurationUnit, typer.Option(help="As the game calls install().")] = DurationUnit.ms,
     allow_insecure: AllowInsecure = False,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Give up after so long.")] = 60.0,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0, max=86400, help="Give up after so long.")] = 60.0,
     as_json: AsJson = False,
 ) -> None:
     """Deliver what is ready, now.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ import typer
 from .._browse import Browser
 from .._errors import GsPygameError, OutboxError
 from .._lock import FileLock
+from .._outbox import Outbox
 from .._runfile import any_alive, dead_runs
 from .._salvage import remove_damaged, remove_whole
 from .._storage import OUTBOX
@@ -86,13 +87,18 @@ def _refuse_if_played(folder: Path) -> None:
 
 def _remove(folder: Path) -> None:
     """Nobody delivers meanwhile, and no game runs; one that starts in this very moment makes its files anew."""
+    path = folder / OUTBOX
     try:
         delivery = FileLock(folder / "delivery.lock")
     except BlockingIOError:
         raise GsPygameError("a session is being delivered right now: try again in ten seconds") from None
     with closing(delivery):
         _refuse_if_played(folder)
-        remove_whole(folder / OUTBOX)
-        remove_damaged(folder / OUTBOX)
+        if path.exists():
+            # Another process may have it open, to try again when there is a network.
+            with suppress(OutboxError), closing(Outbox(path)) as outbox:
+                outbox.erase()
+        remove_whole(path)
+        remove_damaged(path)
         for dead in dead_runs(folder / "runs"):
             dead.bury()

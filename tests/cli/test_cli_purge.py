@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_kit import DELIVERING, PLAYING, Command, busy, everything, fill_with_all
+from core_kit import ids
 
 from gs_pygame import _consent
 from gs_pygame._outbox import Outbox
@@ -105,6 +106,15 @@ def test_not_while_something_is_delivered(command: Command, path: Path) -> None:
         done = command.on("purge", "--yes")
         assert (done.code, "being delivered right now" in done.err) == (1, True)
         assert path.exists()
+
+
+def test_nobody_sends_it_any_more(command: Command, path: Path) -> None:
+    """A process that has the outbox open, to try again when there is a network, finds nothing in it."""
+    fill_with_all(path)
+    with closing(Outbox(path)) as another:
+        assert ids(another) == ["a", "b"]
+        assert command.on("purge", "--yes").code == 0
+        assert ids(another) == []
 
 
 @pytest.mark.parametrize("harm", ["damaged", "newer"])
