@@ -1,4 +1,4 @@
-"""The delivery loop: takes ready ends to the destination, first in first out, one at a time.
+"""The delivery loop: takes ready ends to the destination, first in first out, one request at a time.
 
 Knows nothing of threads: whoever runs it calls `turn()` and waits as long as it says. One courier at a time delivers
 from an outbox, whichever process it is in: it holds the delivery lock, but not while it waits.
@@ -16,7 +16,8 @@ from ._clock import Clock
 from ._errors import OutboxDamagedError, OutboxError
 from ._lock import FileLock
 from ._outbox import Outbox, Queued, Receipt
-from .destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry, attempt
+from .destinations import BatchDestination, Delivered, Destination, Outcome, Pause, Rejected, Retry
+from .destinations._protocol import attempt
 
 log = logging.getLogger("gs_pygame")
 
@@ -78,6 +79,7 @@ class Courier:
         self._lock: FileLock | None = None
         self._not_before = 0.0  # on the elapsed clock: the backoff's or a pause's; a nudge overrides it
         self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
+        self._batch_size = destination.batch_size if isinstance(destination, BatchDestination) else 1
         self._passed_by: str | None = None  # the failing end that the present one is let past
         self._nudged = False
         self._said: set[str] = set()
@@ -94,7 +96,7 @@ class Courier:
             self._outbox, self._lock_path, self._run = outbox, lock_path, run
 
     def turn(self) -> float | None:
-        """Deliver at most one end. Seconds until the next turn; None: when there is something new.
+        """Deliver at most one end, or batch. Seconds until the next turn; None: when there is something new.
 
         Raises OutboxDamagedError, which no waiting mends.
         """
@@ -110,15 +112,16 @@ class Courier:
         if wait > 0:
             return wait
         try:
-            queue = self._outbox.ready(2)
+            size = max(2, self._batch_size)
+            queue = self._outbox.ready(size)
             if queue and self._lock is None:
                 if not self._take_lock():
                     return self._lock_wait
-                queue = self._outbox.ready(2)  # again: another copy may just have delivered these
+                queue = self._outbox.ready(size)  # again: another copy may just have delivered these
             if not queue:
                 self._free_lock()
                 return None
-            return self._deliver(*queue)
+            return self._deliver(queue)
         except OutboxDamagedError:
             self._wait(self._backoff.next())
             raise
@@ -131,43 +134,59 @@ class Courier:
         self._outbox.close()
         self._destination.close()
 
-    def _deliver(self, head: Queued, second: Queued | None = None) -> float:
-        passing = second is not None and head.strikes >= STRIKES and self._passed_by != head.end.session_id
-        chosen = second if passing and second else head
-        self._passed_by = head.end.session_id if passing else None
-        outcome = attempt(self._destination, chosen.end)
+    def _deliver(self, queue: list[Queued]) -> float:
+        head, chosen, failing = queue[0], queue[: self._batch_size], None
+        if head.strikes:  # it may be what is wrong with all of a batch
+            chosen = queue[:1]
+            if len(queue) > 1 and head.strikes >= STRIKES and self._passed_by != head.end.session_id:
+                chosen, failing = queue[1:2], head
+        self._passed_by = failing.end.session_id if failing else None
+        outcomes = attempt(self._destination, [queued.end for queued in chosen])
+        tried = list(zip(chosen, outcomes, strict=True))
         try:
-            return self._record(chosen, head if passing else None, outcome)
+            return self._record(tried, failing)
         except OutboxDamagedError:
             raise
-        except OutboxError:  # a full disk, perhaps; without its receipt the end would be sent again
+        except OutboxError:  # a full disk, perhaps; without its receipt an end would be sent again
             self._outbox.make_room()
-            return self._record(chosen, head if passing else None, outcome)
+            return self._record(tried, failing)
         finally:
             self._on_turn()
 
-    def _record(self, chosen: Queued, failing: Queued | None, outcome: Outcome) -> float:
-        session_id = chosen.end.session_id
-        if isinstance(outcome, Delivered):
-            self._outbox.deliver(session_id, outcome.response, self._run)
-            self._on_receipt(Receipt(chosen.end, outcome.response))
-            self._verified()
-            if failing:
+    def _record(self, tried: list[tuple[Queued, Outcome]], failing: Queued | None) -> float:
+        """Write down what came of those that were `tried`; `failing` was passed by. Seconds until the next turn."""
+        receipts, rejected, unsettled = [], None, None
+        with self._outbox.transaction():
+            for queued, outcome in tried:
+                if isinstance(outcome, Delivered):
+                    self._outbox.deliver(queued.end.session_id, outcome.response, self._run)
+                    receipts.append(Receipt(queued.end, outcome.response))
+                elif isinstance(outcome, Rejected):
+                    self._reject(queued, outcome.error)
+                    rejected = outcome.error
+                elif unsettled is None:
+                    unsettled = outcome
+                    self._mark(queued, outcome)
+            if receipts and failing:
                 self._step_aside(failing)
-            return 0.0
-        if isinstance(outcome, Rejected):
-            self._reject(chosen, outcome.error)
-            self._verified(outcome.error)
-            return 0.0
+        for receipt in receipts:
+            self._on_receipt(receipt)
+        if receipts or rejected:
+            self._verified(rejected)
+        return 0.0 if unsettled is None else self._put_off(unsettled)
+
+    def _mark(self, queued: Queued, outcome: Retry | Pause) -> None:
+        """Count server errors in a row."""
+        strikes = queued.strikes + 1 if isinstance(outcome, Retry) and outcome.server_error else 0
+        if strikes != queued.strikes and not isinstance(outcome, Pause):
+            self._outbox.strike(queued.end.session_id, strikes)
+
+    def _put_off(self, outcome: Retry | Pause) -> float:
         self.line = Line(False, outcome.why)
         severe = isinstance(outcome, Retry) and outcome.severe
         self._say(logging.ERROR if severe else logging.WARNING, f"{outcome.why}; kept, and tried again later")
         if isinstance(outcome, Pause):
             return self._wait(PAUSE)
-        if outcome.server_error:
-            self._outbox.strike(session_id, chosen.strikes + 1)
-        elif chosen.strikes:
-            self._outbox.strike(session_id, 0)
         backoff = self._backoff.next()
         if not outcome.after:
             return self._wait(backoff)

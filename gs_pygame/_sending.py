@@ -21,7 +21,8 @@ from typing import IO, Any
 
 from . import _detached
 from ._messages import End, EndSessionResponse
-from .destinations import Delivered, Outcome, Pause, Rejected, Retry, attempt
+from .destinations import Delivered, Outcome, Pause, Rejected, Retry
+from .destinations._protocol import attempt
 from .destinations.gamesparks import GameSparks
 
 log = logging.getLogger("gs_pygame")
@@ -101,7 +102,7 @@ def send(told: IO[bytes], destination: dict[str, Any]) -> None:
     with contextlib.suppress(Empty):
         while True:
             end = End(**json.loads(lines.get(timeout=IDLE)))
-            answers.write(_said(attempt(gamesparks, end)))
+            answers.write(_said(attempt(gamesparks, [end])[0]))
             answers.flush()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .._messages import End, EndSessionResponse
 
@@ -58,10 +59,29 @@ class Destination(Protocol):
         ...
 
 
-def attempt(destination: Destination, end: End) -> Outcome:
-    """What comes of it, even if it raises: a destination may be anyone's code."""
+@runtime_checkable
+class BatchDestination(Destination, Protocol):
+    """Takes many ends in one request."""
+
+    batch_size: int
+    """Ends in one call, at most."""
+
+    def deliver_batch(self, ends: Sequence[End]) -> Sequence[Outcome]:
+        """Send `ends`, oldest first, and say what came of each, in the same order. Otherwise as `deliver`."""
+        ...
+
+
+def attempt(destination: Destination, ends: list[End]) -> Sequence[Outcome]:
+    """What comes of each, even if it raises: a destination may be anyone's code."""
     try:
-        return destination.deliver(end)
+        if len(ends) == 1:
+            return [destination.deliver(ends[0])]
+        assert isinstance(destination, BatchDestination)
+        outcomes = destination.deliver_batch(ends)
+        if len(outcomes) == len(ends):
+            return outcomes
+        why = f"the destination said what came of {len(outcomes)} ends, and was given {len(ends)}"
     except Exception as error:  # noqa: BLE001
-        # Like a server's own error: it may be about this one end, and must not hold up the others for ever.
-        return Retry(f"the destination raised {type(error).__name__}", server_error=True)
+        why = f"the destination raised {type(error).__name__}"
+    # Like a server's own error: it may be about one end, which must not hold up the others for ever.
+    return [Retry(why, server_error=True)] * len(ends)

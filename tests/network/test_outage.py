@@ -118,6 +118,7 @@ def test_an_outage_that_outlives_the_game(server: FaultServer, accepted: Accepti
     server.down()
     first = start(server)
     ids = play(first, 3)
+    eventually(lambda: first.status().online is False)  # else it might deliver even after it was closed
     first.close()
     server.up()
     second = start(server)

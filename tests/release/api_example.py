@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ class Logged:
     def deliver(self, end: End) -> destinations.Outcome:
         if self.outcomes:
             return self.outcomes.pop(0)
-        outcome = destinations.attempt(self._gamesparks, end)
+        outcome = self._gamesparks.deliver(end)
         if isinstance(outcome, destinations.Delivered):
             self.lines.append(f"{end.reason} {end.active:.0f} s: {outcome.response.session_duration} ms")
         return outcome
@@ -114,11 +115,21 @@ class Logged:
         self._gamesparks.close()
 
 
+class Batches(Logged):
+    """The same for a server that takes ten ends in a request."""
+
+    batch_size = 10
+
+    def deliver_batch(self, ends: Sequence[End]) -> Sequence[destinations.Outcome]:
+        return [self.deliver(end) for end in ends]
+
+
 def an_own_destination(folder: Path, endpoint: str) -> None:
     """A plugin without globals; its time is a test's own."""
     clock = testing.FakeClock()
-    logged = Logged(endpoint)
-    destination: destinations.Destination = logged
+    logged = Batches(endpoint)
+    many: destinations.BatchDestination = logged
+    destination: destinations.Destination = many
     with SessionPlugin(Settings(data_dir=folder), destination=destination, clock=clock) as plugin:
         for _ in range(2):
             plugin.start_session()
