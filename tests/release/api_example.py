@@ -26,6 +26,7 @@ def main(folder: Path) -> None:
         drop_in(folder / "drop-in", server.url)
         an_own_loop(folder / "loop", server.url)
         an_own_destination(folder / "destination", server.url)
+    many_at_a_time(folder / "batches")
     mistakes(folder / "mistakes")
     pygame.quit()
     print(f"gs_pygame {gs_pygame.__version__}: all of its names work")
@@ -138,6 +139,39 @@ def an_own_destination(folder: Path, endpoint: str) -> None:
         clock.advance(2 * 3600)
         assert (plugin.status().rejected, plugin.status().delivered) == (1, 1)
     assert logged.lines == ["explicit 10 s: 0 ms"]
+
+
+class Tally:
+    """Takes many ends in one request."""
+
+    batch_size = 50
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def deliver(self, end: End) -> destinations.Outcome:
+        return self.deliver_batch([end])[0]
+
+    def deliver_batch(self, ends: Sequence[End]) -> list[destinations.Outcome]:
+        self.batches.append(len(ends))
+        return [destinations.Delivered(EndSessionResponse(None)) for _ in ends]
+
+    def close(self) -> None:
+        pass
+
+
+def many_at_a_time(folder: Path) -> None:
+    """What has been kept until the player agreed goes in one request."""
+    clock = testing.FakeClock()
+    tally = Tally()
+    destination: destinations.BatchDestination = tally
+    with SessionPlugin(Settings(data_dir=folder, consent="pending"), destination, clock) as plugin:
+        for _ in range(20):
+            plugin.end_session()
+            plugin.start_session()
+        plugin.set_consent("granted")
+        assert plugin.flush(timeout=10)
+    assert tally.batches == [20]
 
 
 def mistakes(folder: Path) -> None:
