@@ -14,7 +14,7 @@ _TICK = 1e-6  # seconds: a turn that asks for no delay still lets time pass, as 
 class FakeClock:
     """Stands still until the test moves it; the plugin's workers have their turns while it moves, in the same thread.
 
-    `wall`: Unix time in seconds at which it begins.
+    `wall`: Unix time in seconds at which it begins. All methods are for the test's thread, and none raises.
     """
 
     def __init__(self, wall: float = 1_800_000_000.0) -> None:
@@ -22,6 +22,7 @@ class FakeClock:
         self._workers: list[_FakeWorker] = []
 
     def now(self) -> Instant:
+        """The present moment, in seconds on three clocks."""
         return self._now
 
     def advance(self, seconds: float) -> None:

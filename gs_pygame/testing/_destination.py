@@ -9,7 +9,8 @@ from ..destinations import Delivered, Outcome, Retry
 class FakeDestination:
     """Takes every end, unless `offline` is set or `outcomes` holds what is to come of the next attempts.
 
-    `ends`: what was delivered, in order. `attempts`: every end that was tried, in order.
+    `ends`: what was delivered, in order. `attempts`: every end that was tried, in order. With a FakeClock all of it
+    happens in the test's thread.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import pygame
 
@@ -27,16 +27,6 @@ class Curtain(BaseException):
     """Ends the game from inside one of its own calls. No Exception: games catch those."""
 
 
-class Actor(Protocol):
-    """Whoever acts the script out."""
-
-    clock: FakeClock
-
-    def closes(self) -> None: ...
-    def kills(self) -> None: ...
-    def let_pass(self, seconds: float) -> None: ...
-
-
 @dataclass(slots=True)
 class _Timer:
     event: Any
@@ -46,22 +36,34 @@ class _Timer:
 
 
 class Play:
-    """One run of a game with the script that `player` acts out. All methods: the game's thread.
+    """One run of a game, with its script. All methods: the game's thread.
 
+    `let_pass` moves `clock` by so many seconds, `close` presses the close button, `kill` ends the game's process.
     `over`: nothing more is acted, and every call of the game raises Curtain. `fault`: why, unless it was killed.
     """
 
-    def __init__(self, player: Actor, script: Iterable[Step], patience: float) -> None:
+    def __init__(
+        self,
+        script: Iterable[Step],
+        patience: float,
+        clock: FakeClock,
+        let_pass: Callable[[float], None],
+        close: Callable[[], None],
+        kill: Callable[[], None],
+    ) -> None:
         self.over = False
         self.fault: BaseException | None = None
         self.readings: dict[str, Any] = {}  # what the computer's own clocks said first
-        self._player = player
         self._steps: Iterator[Step] = iter(script)
         self._patience = patience
+        self._clock = clock
+        self._let_pass = let_pass
+        self._close = close
+        self._kill = kill
         self._thread = threading.get_ident()
         self._process = os.getpid()
         self._acting = False
-        self.began = player.clock.now()
+        self._began = clock.now()
         self._due: float | None = self.now
         self._told_to_quit: float | None = None
         self._timers: dict[int, _Timer] = {}
@@ -70,7 +72,7 @@ class Play:
     @property
     def now(self) -> float:
         """Seconds, on the clock that stands still while the computer sleeps."""
-        return self._player.clock.now().active
+        return self._clock.now().active
 
     @property
     def here(self) -> bool:
@@ -81,7 +83,7 @@ class Play:
 
     def since_it_began(self, clock: str) -> float:
         """Seconds on `wall` or `active`."""
-        return float(getattr(self._player.clock.now(), clock) - getattr(self.began, clock))
+        return float(getattr(self._clock.now(), clock) - getattr(self._began, clock))
 
     def pass_time(self, seconds: float) -> None:
         """The game waits so long: what is due in that time is done. Raises Curtain."""
@@ -118,7 +120,7 @@ class Play:
     def dies(self) -> None:
         """The game ends its process so that nothing more of it runs."""
         self.over = True
-        self._player.kills()
+        self._kill()
 
     def verdict(self, played: float) -> None:
         """The game was over after `played` seconds. Raises what went wrong in the script, or AssertionError if that was
@@ -135,11 +137,11 @@ class Play:
     def _act(self, until: float) -> None:
         __tracebackhide__ = True
         while (moment := self._next_moment()) <= until:
-            self._player.let_pass(max(0.0, moment - self.now))
+            self._let_pass(max(0.0, moment - self.now))
             self._ring()
             if self._due is not None and self._due <= moment:
                 self._do_next()
-        self._player.let_pass(max(0.0, until - self.now))
+        self._let_pass(max(0.0, until - self.now))
         if self._told_to_quit is not None and self.now >= self._told_to_quit + self._patience:
             raise AssertionError(self._why_it_goes_on())
 
@@ -165,7 +167,7 @@ class Play:
             self._due = None
             self._told_to_quit = self.now
             if not pygame.event.peek(pygame.QUIT):
-                self._player.closes()
+                self._close()
         elif callable(step):
             step()
         else:

@@ -109,7 +109,7 @@ class Player:
         self._coming.clear()
         if pygame.display.get_init():
             pygame.event.clear()
-        play = self._play = Play(self, script, patience)
+        play = self._play = Play(script, patience, self.clock, self._let_pass, self.closes, self.kills)
         try:
             main()
         except SystemExit:
@@ -133,7 +133,7 @@ class Player:
             raise RuntimeError("in a script, write the seconds as a step of their own instead of calling wait()")
         until = self.clock.now().elapsed + seconds
         while (left := until - self.clock.now().elapsed) > 1e-9:
-            self.let_pass(min(FRAME, left))
+            self._let_pass(min(FRAME, left))
             self.frame()
 
     # What a player does
@@ -187,7 +187,7 @@ class Player:
 
     # Inside
 
-    def let_pass(self, seconds: float) -> None:
+    def _let_pass(self, seconds: float) -> None:
         """Move the clock; what the system has yet to say is said when it is due."""
         if self._window is not None:
             self._window.settle()
@@ -203,12 +203,12 @@ class Player:
             self._window.does(deed)
         else:
             if self._coming:  # one thing after the other
-                self.let_pass(self._coming[-1][0] - self.clock.now().active)
+                self._let_pass(self._coming[-1][0] - self.clock.now().active)
             due = self.clock.now().active
             for beat in DESKTOPS[self.desktop].deeds[deed]:
                 due += beat.after
                 self._coming.append((due, beat))
-        self.let_pass(0.0)
+        self._let_pass(0.0)
         self._look()
         self.clock.advance(0)
 
@@ -233,22 +233,9 @@ class Player:
             plugin.__exit__(type(error) if error else None, error, None)
         self._plugins.clear()
 
-    @contextmanager
-    def installed(self, data_dir: str | os.PathLike[str]) -> Iterator[None]:
-        """Within it, `gs_pygame.install(...)` makes a plugin for this player, and the process ends with it."""
-
-        def make(settings: Settings) -> SessionPlugin:
-            return self.plugin(replace(settings, data_dir=data_dir))
-
-        real, _install.make_plugin = _install.make_plugin, make
-        try:
-            with by_the_players_clock(lambda: self._play if self._play and self._play.here else None):
-                try:
-                    yield
-                finally:
-                    self._end_process(None)
-        finally:
-            _install.make_plugin = real
+    def _playing(self) -> Play | None:
+        """The play, if it is its game that asks."""
+        return self._play if self._play is not None and self._play.here else None
 
 
 @contextmanager
@@ -260,11 +247,23 @@ def game(
 ) -> Iterator[Player]:
     """Within it, `gs_pygame.install(...)` makes a plugin for a fake player, whose files lie in `data_dir`.
 
-    On the way out the game's process has ended (reason `quit`), and what was ready is delivered.
+    On the way out the game's process has ended (reason `quit`), and what was ready is delivered. The arguments are
+    those of Player. Raises ValueError for an unknown desktop.
     """
     player = Player(frame=frame, desktop=desktop, window=window)
-    with player.installed(data_dir):
-        yield player
+
+    def make(settings: Settings) -> SessionPlugin:
+        return player.plugin(replace(settings, data_dir=data_dir))
+
+    real, _install.make_plugin = _install.make_plugin, make
+    try:
+        with by_the_players_clock(player._playing):
+            try:
+                yield player
+            finally:
+                player._end_process(None)
+    finally:
+        _install.make_plugin = real
 
 
 def _die(plugin: SessionPlugin, clock: FakeClock) -> None:
