@@ -90,7 +90,7 @@ def _deliver(path: Path, destination: GameSparks) -> None:
         path.parent / "delivery.lock",
         may_send=lambda: True,
         on_receipt=lambda receipt: None,
-        on_turn=lambda: None,
+        on_rest=lambda: None,
         lock_wait=LOOK,
     )
     while (delay := courier.turn()) is not None and time.monotonic() + delay < give_up:

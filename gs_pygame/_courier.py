@@ -50,7 +50,7 @@ class Courier:
 
     `lock_path`: the delivery lock's file, None for an outbox in memory. `may_send`: whether the player consents.
     `lock_wait`: seconds until it looks again whether another copy delivers. `run`: who tells the game of receipts.
-    `on_receipt`: called after the outbox has the receipt. `on_turn`: called after each turn that tried something.
+    `on_receipt`: called after the outbox has the receipt. `on_rest`: called when all has been tried that can be.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Courier:
         lock_path: Path | None,
         may_send: Callable[[], bool],
         on_receipt: Callable[[Receipt], None],
-        on_turn: Callable[[], None],
+        on_rest: Callable[[], None],
         lock_wait: float = LOCK_WAIT,
         run: str = "",
     ) -> None:
@@ -73,7 +73,7 @@ class Courier:
         self._lock_path = lock_path
         self._may_send = may_send
         self._on_receipt = on_receipt
-        self._on_turn = on_turn
+        self._on_rest = on_rest
         self._lock_wait = lock_wait
         self._run = run
         self._lock: FileLock | None = None
@@ -82,6 +82,7 @@ class Courier:
         self._batch_size = destination.batch_size if isinstance(destination, BatchDestination) else 1
         self._passed_by: str | None = None  # the failing end that the present one is let past
         self._nudged = False
+        self._tried = False  # something, since the last rest
         self._said: set[str] = set()
         self.line = Line()
 
@@ -112,14 +113,14 @@ class Courier:
         if wait > 0:
             return wait
         try:
-            size = max(2, self._batch_size)
-            queue = self._outbox.ready(size)
+            queue = self._outbox.ready(self._batch_size)
             if queue and self._lock is None:
                 if not self._take_lock():
                     return self._lock_wait
-                queue = self._outbox.ready(size)  # again: another copy may just have delivered these
+                queue = self._outbox.ready(self._batch_size)  # again: another copy may just have delivered these
             if not queue:
                 self._free_lock()
+                self._rest()
                 return None
             return self._deliver(queue)
         except OutboxDamagedError:
@@ -135,11 +136,12 @@ class Courier:
         self._destination.close()
 
     def _deliver(self, queue: list[Queued]) -> float:
-        head, chosen, failing = queue[0], queue[: self._batch_size], None
+        head, chosen, failing = queue[0], queue, None
         if head.strikes:  # it may be what is wrong with all of a batch
-            chosen = queue[:1]
-            if len(queue) > 1 and head.strikes >= STRIKES and self._passed_by != head.end.session_id:
-                chosen, failing = queue[1:2], head
+            chosen = [head]
+        if head.strikes >= STRIKES and self._passed_by != head.end.session_id and len(two := self._outbox.ready(2)) > 1:
+            chosen, failing = two[1:], head
+        self._tried = True
         self._passed_by = failing.end.session_id if failing else None
         outcomes = attempt(self._destination, [queued.end for queued in chosen])
         tried = list(zip(chosen, outcomes, strict=True))
@@ -150,8 +152,6 @@ class Courier:
         except OutboxError:  # a full disk, perhaps; without its receipt an end would be sent again
             self._outbox.make_room()
             return self._record(tried, failing)
-        finally:
-            self._on_turn()
 
     def _record(self, tried: list[tuple[Queued, Outcome]], failing: Queued | None) -> float:
         """Write down what came of those that were `tried`; `failing` was passed by. Seconds until the next turn."""
@@ -173,7 +173,7 @@ class Courier:
             self._on_receipt(receipt)
         if receipts or rejected:
             self._verified(rejected)
-        return 0.0 if unsettled is None else self._put_off(unsettled)
+        return self._put_off(unsettled) if unsettled else 0.0
 
     def _mark(self, queued: Queued, outcome: Retry | Pause) -> None:
         """Count server errors in a row."""
@@ -214,7 +214,14 @@ class Courier:
         """Wait without the lock: what keeps us from delivering need not keep another copy from it."""
         self._free_lock()
         self._not_before = self._clock.now().elapsed + seconds
+        self._rest()
         return seconds
+
+    def _rest(self) -> None:
+        """For now, no more can be delivered."""
+        if self._tried:
+            self._tried = False
+            self._on_rest()
 
     def _take_lock(self) -> bool:
         if self._lock_path is not None:

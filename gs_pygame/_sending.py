@@ -15,7 +15,7 @@ import logging
 import os
 import subprocess
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
@@ -31,6 +31,8 @@ IDLE = 10.0
 """Seconds without an end after which the process goes: sessions end minutes apart, and it takes 25 MB."""
 
 _ANYWHERE = os.path.abspath(os.sep)  # it keeps no folder from being removed
+
+_END = [field.name for field in fields(End)]
 
 _MARK = b"outcome "
 
@@ -75,7 +77,7 @@ class Sender:
             process = self._running()
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(json.dumps(asdict(end)).encode() + b"\n")
+            process.stdin.write(json.dumps([getattr(end, name) for name in _END]).encode() + b"\n")
             process.stdin.flush()
             outcome = _hear(process.stdout)
         except Exception as error:  # noqa: BLE001 - OSErrors, and what an audit hook of the game raises
@@ -101,7 +103,7 @@ def send(told: IO[bytes], destination: dict[str, Any]) -> None:
     threading.Thread(target=_listen, args=(told, lines), daemon=True).start()
     with contextlib.suppress(Empty):
         while True:
-            end = End(**json.loads(lines.get(timeout=IDLE)))
+            end = End(*json.loads(lines.get(timeout=IDLE)))
             answers.write(_said(attempt(gamesparks, [end])[0]))
             answers.flush()
 

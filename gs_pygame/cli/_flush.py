@@ -135,7 +135,7 @@ def _deliver(folder: Path, destination: Destination, deadline: float, shows: boo
         folder / "delivery.lock",
         may_send=lambda: True,
         on_receipt=lambda receipt: delivered.append(receipt.end.session_id),
-        on_turn=lambda: None,
+        on_rest=lambda: None,
         lock_wait=LOCK_WAIT,
     )
     work = _Work(courier, deadline)

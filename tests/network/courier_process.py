@@ -27,7 +27,7 @@ def main(folder: Path, url: str, name: str) -> None:
         folder / "delivery.lock",
         may_send=lambda: True,
         on_receipt=lambda receipt: None,
-        on_turn=lambda: None,
+        on_rest=lambda: None,
     )
     print("ready", flush=True)
     sys.stdin.readline()

@@ -47,7 +47,7 @@ class Scene:
             folder / "delivery.lock",
             may_send=lambda: self.may_send,
             on_receipt=lambda receipt: self.told(receipt),
-            on_turn=lambda: None,
+            on_rest=lambda: None,
         )
         self._begun = self.clock.now().elapsed
         self.worker = self.clock.worker("courier", self.courier.turn, self.courier.close)

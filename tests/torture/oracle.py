@@ -95,7 +95,7 @@ def settle(folder: Path, url: str) -> list[str]:
         folder / "delivery.lock",
         may_send=lambda: True,
         on_receipt=lambda receipt: None,
-        on_turn=lambda: None,
+        on_rest=lambda: None,
         lock_wait=0.05,
     )
     give_up = time.monotonic() + SETTLE
