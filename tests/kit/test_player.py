@@ -115,6 +115,7 @@ def test_killed_and_started_again_in_the_same_folder(tmp_path: Path) -> None:
 
 def test_a_copy_that_was_not_killed_is_left_alone(tmp_path: Path) -> None:
     """Of two games in one folder, each has its own process: only the killed one is recovered, by the other."""
+    pygame.init()
     with game(tmp_path) as one, game(tmp_path) as other:
         settings = gs_pygame.Settings(data_dir=tmp_path, hook=False)
         one.plugin(settings)
