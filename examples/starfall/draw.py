@@ -27,14 +27,22 @@ class Painter:
         self.logo = load("logo")
         self._moons = {"calm": load("moon"), "glad": load("moon_glad"), "hurt": load("moon_hurt")}
         self._heart = load("heart")
-        self._no_heart = self._heart.copy()
-        self._no_heart.fill((70, 60, 110, 190), special_flags=pygame.BLEND_RGBA_MULT)
+        self._no_heart = self._unlit(self._heart)
         self._stars = self._turned(load("star"), 360 / 5)
         self._comets = self._turned(load("comet"), 360 / 5)
         self._rocks = [self._turned(load(f"rock{i}"), 360) for i in range(3)]
+        self.star = pygame.transform.smoothscale(load("star"), (34, 34))
+        self.no_star = self._unlit(self.star)
+        self.small_moon = pygame.transform.smoothscale(load("moon_glad"), (46, 30))
         self._pip = pygame.transform.smoothscale(load("star"), (16, 16))
         self._glow = load("glow").convert()
         self._glows: dict[tuple[Colour, int, int], pygame.Surface] = {}
+
+    @staticmethod
+    def _unlit(picture: pygame.Surface) -> pygame.Surface:
+        dark = picture.copy()
+        dark.fill((70, 60, 110, 190), special_flags=pygame.BLEND_RGBA_MULT)
+        return dark
 
     @staticmethod
     def _turned(picture: pygame.Surface, degrees: float) -> list[pygame.Surface]:
@@ -77,7 +85,7 @@ class Painter:
             self._glows[key] = glow
         self.screen.blit(self._glows[key], (x - size / 2, y - size / 2), special_flags=pygame.BLEND_RGB_ADD)
 
-    def _centred(self, picture: pygame.Surface, x: float, y: float) -> None:
+    def centred(self, picture: pygame.Surface, x: float, y: float) -> None:
         self.screen.blit(picture, (x - picture.get_width() / 2, y - picture.get_height() / 2))
 
     def _faller(self, faller: Faller, time: float, shake: tuple[float, float]) -> None:
@@ -87,16 +95,16 @@ class Painter:
         if faller.kind is Kind.ROCK:
             for i in range(3):
                 self.light(x, y - 20 * i, tint, 84 - 20 * i, 0.4 - 0.1 * i)
-            self._centred(self._rocks[faller.look][turn], x, y)
+            self.centred(self._rocks[faller.look][turn], x, y)
             return
         for i in range(4):
             part = 15 * i / faller.vy
             self.light(x - faller.vx * part, y - faller.vy * part, tint, 92 - 20 * i, 0.6 - 0.12 * i)
         if faller.kind is Kind.HEART:
-            self._centred(self._heart, x, y + 3 * math.sin(time * 8))
+            self.centred(self._heart, x, y + 3 * math.sin(time * 8))
         else:
             frames = self._comets if faller.kind is Kind.COMET else self._stars
-            self._centred(frames[turn], x, y)
+            self.centred(frames[turn], x, y)
 
     def _sparks(self, effects: Effects, shake: tuple[float, float]) -> None:
         for spark in effects.sparks:
@@ -111,17 +119,18 @@ class Painter:
             self.light(x, y, GOLD, 340 + 40 * int(2 * math.sin(time * 9)), 0.7 * fading)
         self.light(x, y, CREAM, 190, 0.35)
         scale = 0.86 + 0.07 * effects.pop + (0.16 if world.shining else 0.0)
-        self._centred(pygame.transform.rotozoom(self._moons[effects.mood], -world.vx * 0.022, scale), x, y)
+        self.centred(pygame.transform.rotozoom(self._moons[effects.mood], -world.vx * 0.022, scale), x, y)
 
     def score(self, world: World, effects: Effects, best: int) -> None:
         """The game's own figures, along the top."""
         self.screen.blit(self.letters.big(f"{world.score}", 30 + int(3 * effects.pop)), (18, 12))
-        self.screen.blit(self.letters.big(f"BEST {max(best, world.score)}", 10, LILAC), (20, 60))
+        if best:
+            self.screen.blit(self.letters.big(f"BEST {max(best, world.score)}", 10, LILAC), (20, 60))
         if world.multiplier > 1:
             tint = GOLD if world.multiplier < MAX_MULTIPLIER else CORAL
             self.screen.blit(self.letters.big(f"x{world.multiplier}", 24 + int(4 * effects.pop), tint), (18, 78))
         for i in range(world.combo % CATCHES_PER_MULTIPLIER if world.multiplier < MAX_MULTIPLIER else 0):
-            self._centred(self._pip, 86 + i * 13, 98)
+            self.centred(self._pip, 86 + i * 13, 98)
         for i in range(MAX_LIVES):
             picture = self._heart if i < world.lives else self._no_heart
             self.screen.blit(picture, (WIDTH - 54 - i * 42, 14))

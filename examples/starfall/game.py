@@ -13,9 +13,11 @@ from pathlib import Path
 import pygame
 
 from . import bot
+from .constellation import Constellation
 from .draw import Painter
 from .effects import Effects
 from .overlay import GRACE, Overlay
+from .pads import Pads, Wish
 from .save import Save
 from .screens import Screens
 from .server import Server
@@ -65,8 +67,10 @@ class Game:
         self._painter = Painter(screen, ASSETS)
         self._screens = Screens(self._painter, GRACE)
         self._overlay = Overlay(self._painter)
+        self._constellation = Constellation(self._painter, GRACE)
         self._tour = Tour(self._save.tour)
         self._sound = Sound(ASSETS)
+        self._pads = Pads()
         self._effects = Effects()
         self._scene = Scene.TITLE
         self._since = 0.0
@@ -76,6 +80,7 @@ class Game:
         self._first_number: int | None = None
         self._unfocused_for: float | None = None
         self._running = True
+        self._by_bot = False
 
     @property
     def _away(self) -> bool:
@@ -85,6 +90,7 @@ class Game:
     def run(self, bot_seconds: float | None = None) -> None:
         """Until the player leaves; or, played by the bot, for so many seconds."""
         clock = pygame.time.Clock()
+        self._by_bot = bot_seconds is not None
         ends = None if bot_seconds is None else time.monotonic() + bot_seconds
         if ends is not None:
             self._begin()
@@ -92,11 +98,13 @@ class Game:
             seconds = min(0.1, clock.tick(FRAMES) / 1000)
             for event in pygame.event.get():
                 self._handle(event)
-            self._update(seconds, by_bot=ends is not None)
+            self._update(seconds)
             self._draw()
             pygame.display.flip()
             if ends is not None and time.monotonic() >= ends:
                 self._running = False
+        if self._scene is Scene.PLAY:
+            self._keep_best()
 
     def _begin(self) -> None:
         self.world, self._effects = World(int(time.time())), Effects()
@@ -104,11 +112,26 @@ class Game:
         self._sound.play("start")
 
     def _enter(self, scene: Scene) -> None:
+        if self._scene is Scene.PLAY:
+            self._keep_best()
         self._scene, self._since, self._owed = scene, 0.0, 0.0
         self._sound.quiet(scene is Scene.PAUSED)
 
+    def _keep_best(self) -> None:
+        """Whenever a play is left, for good or not: nobody knows who comes back."""
+        if self.world.score > self._save.best and not self._by_bot:
+            self._save.best = self.world.score
+            self._save.store(self._save_path)
+
     def _handle(self, event: pygame.event.Event) -> None:
-        if event.type == pygame.QUIT:
+        wish = self._pads.hear(event)
+        if wish is Wish.GO_ON:
+            self._go_on()
+        elif wish is Wish.PAUSE and self._scene is Scene.PLAY:
+            self._enter(Scene.PAUSED)
+        elif wish is Wish.PAUSE and event.type == pygame.JOYBUTTONDOWN:
+            self._go_on()
+        elif event.type == pygame.QUIT:
             self._running = False
         elif event.type == pygame.KEYDOWN:
             if event.key == pygame.K_ESCAPE:
@@ -154,13 +177,14 @@ class Game:
             self._server.start()
         self._network = self._server.running
 
-    def _update(self, seconds: float, by_bot: bool) -> None:
+    def _update(self, seconds: float) -> None:
         self._time += seconds
         self._since += seconds
         if pygame.key.get_focused():
             self._unfocused_for = 0.0
         elif self._unfocused_for is not None:
             self._unfocused_for += seconds
+        self._sound.silence(self._away)
         if self._scene is Scene.PLAY and self._away:
             self._enter(Scene.PAUSED)
         if self._kill_in is not None:
@@ -168,22 +192,24 @@ class Game:
             if self._kill_in <= 0:
                 # Windows has no SIGKILL; there any number ends the process as abruptly
                 os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
-        if by_bot and self._scene is Scene.OVER:
+        if self._by_bot and self._scene is Scene.OVER:
             self._begin()
         if self._scene is not Scene.PAUSED:
-            self._play(seconds, by_bot)
+            self._play(seconds)
         self._painter.update(seconds, self.world.level)
         self._watch_sessions(seconds)
 
-    def _play(self, seconds: float, by_bot: bool) -> None:
+    def _play(self, seconds: float) -> None:
         self._effects.freeze = max(0.0, self._effects.freeze - seconds)
         self._effects.update(seconds, self.world)
+        if self._scene is Scene.TITLE:
+            self._effects.notes.clear()  # what is written there is enough to read
         if self._effects.freeze:
             return
         self._owed += seconds
         while self._owed >= STEP:
             self._owed -= STEP
-            move = bot.steer(self.world) if by_bot or self._scene is Scene.TITLE else _keys()
+            move = bot.steer(self.world) if self._by_bot or self._scene is Scene.TITLE else self._steer()
             for happening in self.world.step(move):
                 self._effects.feel(happening, self.world)
                 if self._scene is Scene.PLAY:
@@ -191,9 +217,13 @@ class Game:
         if self.world.over and self._scene is Scene.TITLE:
             self.world = World(int(time.time()))
         elif self.world.over and self._scene is Scene.PLAY:
-            self._save.best = max(self._save.best, self.world.score)
-            self._save.store(self._save_path)
             self._enter(Scene.OVER)
+
+    def _steer(self) -> float:
+        pressed = pygame.key.get_pressed()
+        right = pressed[pygame.K_RIGHT] or pressed[pygame.K_d]
+        left = pressed[pygame.K_LEFT] or pressed[pygame.K_a]
+        return float(right) - float(left) or self._pads.move()
 
     def _hear(self, what: What) -> None:
         if what is What.CAUGHT:
@@ -217,7 +247,8 @@ class Game:
     def _draw(self) -> None:
         session = self.sessions.plugin.session
         shake = self._effects.shake()
-        overlay = (session, self._status, self.sessions.delivered, self._network, self._tour)
+        paused = self._scene is Scene.PAUSED
+        overlay = (session, self._status, self.sessions.delivered, self._network, self._tour, paused)
         self._painter.sky(self.world, self._time, shake)
         if self._scene is Scene.PLAY:
             # behind what falls: the panel must never hide a rock
@@ -227,12 +258,13 @@ class Game:
             self._screens.title(self._time, self._save.best, self._server.address if self._server.running else None)
         else:
             self._painter.score(self.world, self._effects, self._save.best)
-        if self._scene is Scene.PAUSED:
+        if paused:
             self._screens.paused(self._away, session)
         elif self._scene is Scene.OVER:
             self._screens.over(self.world, self._save.best, self._since)
         if self._scene is not Scene.PLAY:
             self._overlay.draw(*overlay)
+            self._constellation.draw(session, self._status, self.sessions.delivered, self._time)
         recovered = [
             (ended, answer)
             for ended, answer in self.sessions.delivered
@@ -242,10 +274,3 @@ class Game:
             self._overlay.recovered(recovered, top=12 if self._scene is Scene.TITLE else 56)
         if self._kill_in is not None:
             self._screens.killing()
-
-
-def _keys() -> float:
-    pressed = pygame.key.get_pressed()
-    right = pressed[pygame.K_RIGHT] or pressed[pygame.K_d]
-    left = pressed[pygame.K_LEFT] or pressed[pygame.K_a]
-    return float(right) - float(left)

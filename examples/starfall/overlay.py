@@ -28,11 +28,14 @@ class Overlay:
     def toggle(self) -> None:
         self.form = (self.form + 1) % 3
 
-    def draw(self, session: Session | None, status: Status, delivered: Delivered, network: bool, tour: Tour) -> None:
-        if self.form == OFF:
+    def draw(
+        self, session: Session | None, status: Status, delivered: Delivered, network: bool, tour: Tour, paused: bool
+    ) -> None:
+        form = CARD if paused else self.form
+        if form == OFF:
             return
         rows = self._rows(session, status, delivered, network)
-        if self.form == CARD:
+        if form == CARD:
             self._card(rows, session)
         else:
             self._strip(rows)

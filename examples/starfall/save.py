@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,6 +25,8 @@ class Save:
         """A folder that cannot be written costs the high score, not the game."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(asdict(self)), "utf-8")
+            beside = path.with_suffix(".new")
+            beside.write_text(json.dumps(asdict(self)), "utf-8")
+            os.replace(beside, path)  # a kill in between leaves the old one
         except OSError:
             return

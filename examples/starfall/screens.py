@@ -11,7 +11,7 @@ from .letters import CORAL, CREAM, GOLD, INK, LILAC, MINT, Colour
 from .sessions import Session
 from .world import WIDTH, World
 
-KEYS = "arrows move     P pause     F full screen     M sound     F1 session panel     Esc leaves"
+KEYS = "arrows or a gamepad move     P pause     F full screen     M sound     F1 session panel     Esc leaves"
 
 
 class Screens:

@@ -12,6 +12,7 @@ NAMES = ("hit", "shatter", "graze", "miss", "level", "shine", "over", "start", *
 class Sound:
     def __init__(self, folder: Path) -> None:
         self.on = True
+        self.silent = False
         self._sounds: dict[str, pygame.mixer.Sound] = {}
         self._music: pygame.mixer.Sound | None = None
         try:
@@ -36,6 +37,15 @@ class Sound:
         """The music's volume: low while the game is paused, none when switched off."""
         if self._music:
             self._music.set_volume(0.0 if not self.on else 0.12 if hushed else 0.32)
+
+    def silence(self, away: bool) -> None:
+        """Not a sound while the player is away; what was begun goes on when they are back."""
+        if away != self.silent and self._music:
+            self.silent = away
+            if away:
+                pygame.mixer.pause()
+            else:
+                pygame.mixer.unpause()
 
     def toggle(self) -> None:
         self.on = not self.on

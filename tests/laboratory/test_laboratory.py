@@ -19,6 +19,7 @@ from examples.backgrounding.subjects import OwnWindow, Played
 from examples.backgrounding.window import Window, view
 
 ROOT = Path(__file__).parents[2]
+TIMELINE = "assets/laboratory/timeline.png"
 FRAME = 0.15  # seconds by which a moment may be off: the kit's frame, and a half
 
 
@@ -206,10 +207,10 @@ def test_the_command_draws_the_readmes_picture(tmp_path: Path) -> None:
     result = run("everyday", "--png", str(picture))
     assert (result.returncode, result.stderr) == (0, "")
     drawn = pygame.image.load(picture)
-    kept = pygame.image.load(ROOT / "assets" / "laboratory" / "timeline.png")
+    kept = pygame.image.load(ROOT / TIMELINE)
     assert drawn.get_size() == kept.get_size() == (WIDTH, HEIGHT)
     for now, then in zip(pygame.transform.average_color(drawn), pygame.transform.average_color(kept), strict=True):
-        assert abs(now - then) <= 2, "draw it again: python -m examples.backgrounding everyday --png assets/..."
+        assert abs(now - then) <= 2, f"draw it again: python -m examples.backgrounding everyday --png {TIMELINE}"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
