@@ -49,6 +49,8 @@ def _replaced() -> Iterator[tuple[Any, str, Callable[[Playing, Any], Any]]]:
         yield pygame.event, name, functools.partial(_look, name)
     yield pygame.display, "flip", functools.partial(_look, "flip")
     yield pygame.time, "Clock", _clock
+    if hasattr(pygame, "Clock"):  # pygame-ce
+        yield pygame, "Clock", _clock
     for name in ("wait", "delay"):
         yield pygame.time, name, _pause
     yield pygame.time, "get_ticks", functools.partial(_reading, "get_ticks", "active", 1000)

@@ -134,6 +134,21 @@ def test_a_clock_of_the_game(gs_player: Player) -> None:
     assert (clock.get_time() >= 0, clock.get_rawtime() >= 0, clock.get_fps() >= 0) == (True, True, True)
 
 
+@pytest.mark.skipif(not hasattr(pygame, "Clock"), reason="pygame-ce's other name for it")
+def test_the_clocks_other_name(gs_player: Player) -> None:
+    """`pygame.Clock` is the same."""
+    said: list[float] = []
+
+    def main() -> None:
+        install()
+        pygame.Clock().tick(0.5)
+        said.append(gs_player.clock.now().active)
+        pygame.event.get()
+
+    gs_player.plays(main)
+    assert said == [pytest.approx(1002)]
+
+
 def test_timers_of_the_game(gs_player: Player) -> None:
     """`pygame.time.set_timer` posts by the same clock: again and again, so many times, or no longer."""
     tick, twice, never = (pygame.event.custom_type() for _ in range(3))
