@@ -16,7 +16,7 @@ from ._clock import Clock
 from ._errors import OutboxDamagedError, OutboxError
 from ._lock import FileLock
 from ._outbox import Outbox, Queued, Receipt
-from .destinations import BatchDestination, Delivered, Destination, Outcome, Pause, Rejected, Retry
+from .destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
 from .destinations._protocol import attempt
 
 log = logging.getLogger("gs_pygame")
@@ -26,6 +26,9 @@ PAUSE = 3600.0
 
 LOCK_WAIT = 2.0
 """Seconds until we look again whether another copy has stopped delivering."""
+
+IDLE = 10.0
+"""Seconds without anything to send after which the destination gives up what it holds: sessions end minutes apart."""
 
 RETRY_AFTER_LIMIT = 3600.0
 """Seconds that we wait at most because a server asked for it; one that asks for a year is not believed."""
@@ -79,10 +82,11 @@ class Courier:
         self._lock: FileLock | None = None
         self._not_before = 0.0  # on the elapsed clock: the backoff's or a pause's; a nudge overrides it
         self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
-        self._batch_size = destination.batch_size if isinstance(destination, BatchDestination) else 1
+        self._batch_size: int = getattr(destination, "batch_size", 1)
         self._passed_by: str | None = None  # the failing end that the present one is let past
         self._nudged = False
         self._tried = False  # something, since the last rest
+        self._idle_from: float | None = None  # on the elapsed clock; None: the destination holds nothing
         self._said: set[str] = set()
         self.line = Line()
 
@@ -130,6 +134,17 @@ class Courier:
             self._say(logging.WARNING, f"the outbox cannot be read or written: {error}")
             return self._wait(self._backoff.next())
 
+    def idle(self) -> float | None:
+        """Between two turns. Seconds until the destination is to give up what it holds; None: it has."""
+        if self._idle_from is None:
+            return None
+        left = self._idle_from + IDLE - self._clock.now().elapsed
+        if left > 0:
+            return left
+        self._idle_from = None
+        self._destination.close()
+        return None
+
     def close(self) -> None:
         self._free_lock()
         self._outbox.close()
@@ -144,6 +159,7 @@ class Courier:
         self._tried = True
         self._passed_by = failing.end.session_id if failing else None
         outcomes = attempt(self._destination, [queued.end for queued in chosen])
+        self._idle_from = self._clock.now().elapsed
         tried = list(zip(chosen, outcomes, strict=True))
         try:
             return self._record(tried, failing)

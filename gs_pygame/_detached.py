@@ -96,7 +96,6 @@ def spawn(arguments: list[str], folder: str, told: bytes, answers: bool = False)
         process = _popen(arguments, folder, environment, 0, answers)
         with contextlib.suppress(OSError):  # at once: its own start would already be felt in a frame
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-    _wait_aside(process)
     assert process.stdin is not None
     try:
         process.stdin.write(told)
@@ -104,9 +103,11 @@ def spawn(arguments: list[str], folder: str, told: bytes, answers: bool = False)
     except OSError:  # a broken pipe: it has died
         leave(process)
         process.kill()
+        _wait_aside(process)
         raise
     if not answers:
         leave(process)
+        _wait_aside(process)
     return process
 
 

@@ -190,7 +190,8 @@ class Engine:
             if self._flush_due:
                 self._flush_due = False
                 self._keep_house()
-            return self._courier.turn()
+            delays = [delay for delay in (self._courier.turn(), self._courier.idle()) if delay is not None]
+            return min(delays, default=None)
         except (OSError, OutboxError) as error:
             self.trouble(error)
             return HEARTBEAT

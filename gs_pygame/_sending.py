@@ -27,8 +27,13 @@ from .destinations.gamesparks import GameSparks
 
 log = logging.getLogger("gs_pygame")
 
-IDLE = 10.0
-"""Seconds without an end after which the process goes: sessions end minutes apart, and it takes 25 MB."""
+ALONE = 60.0
+"""Seconds without an end after which the process goes by itself: the game has died, and a child that it forked has its
+pipe. A game that lives closes it sooner.
+"""
+
+LEAVING = 1.0
+"""Seconds that the delivering thread may wait for it to go."""
 
 _ANYWHERE = os.path.abspath(os.sep)  # it keeps no folder from being removed
 
@@ -66,8 +71,10 @@ class Sender:
 
     def close(self) -> None:
         if self._process is not None:
-            _detached.leave(self._process)  # at which it goes
-            self._process = None
+            process, self._process = self._process, None
+            _detached.leave(process)  # at which it goes
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(LEAVING)
         if self._inside is not None:
             self._inside.close()
 
@@ -103,7 +110,7 @@ def send(told: IO[bytes], destination: dict[str, Any]) -> None:
     threading.Thread(target=_listen, args=(told, lines), daemon=True).start()
     with contextlib.suppress(Empty):
         while True:
-            end = End(*json.loads(lines.get(timeout=IDLE)))
+            end = End(*json.loads(lines.get(timeout=ALONE)))
             answers.write(_said(attempt(gamesparks, [end])[0]))
             answers.flush()
 

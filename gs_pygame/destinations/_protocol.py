@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 from .._messages import End, EndSessionResponse
 
@@ -59,7 +59,6 @@ class Destination(Protocol):
         ...
 
 
-@runtime_checkable
 class BatchDestination(Destination, Protocol):
     """Takes many ends in one request."""
 
@@ -76,8 +75,7 @@ def attempt(destination: Destination, ends: list[End]) -> Sequence[Outcome]:
     try:
         if len(ends) == 1:
             return [destination.deliver(ends[0])]
-        assert isinstance(destination, BatchDestination)
-        outcomes = destination.deliver_batch(ends)
+        outcomes = cast(BatchDestination, destination).deliver_batch(ends)
         if len(outcomes) == len(ends):
             return outcomes
         why = f"the destination said what came of {len(outcomes)} ends, and was given {len(ends)}"

@@ -28,7 +28,8 @@ def main() -> int:
 
 def _in_the_way(name: str) -> bool:
     """Settings of this computer that would change what is measured, or send it elsewhere."""
-    return name.startswith("GS_PYGAME_") or name == "DO_NOT_TRACK" or name.lower().endswith("_proxy")
+    settings = name.startswith("GS_PYGAME_") or name in ("DO_NOT_TRACK", "PYTHONDONTWRITEBYTECODE")
+    return settings or name.lower().endswith("_proxy")
 
 
 sys.exit(main())

@@ -344,6 +344,23 @@ def test_the_line(scene: Scene) -> None:
     assert scene.courier.line == Line(True, None)
 
 
+def test_a_destination_holds_nothing_for_long(scene: Scene) -> None:
+    """Ten seconds after the last attempt it gives up what it holds; the next end goes all the same."""
+    assert scene.courier.idle() is None
+    scene.put()
+    scene.wait()
+    assert scene.courier.idle() == pytest.approx(10, abs=0.01)
+    scene.wait(9)
+    assert scene.courier.idle() == pytest.approx(1, abs=0.01)
+    assert not scene.fake.closed
+    scene.wait(1.1)
+    assert scene.courier.idle() is None
+    assert scene.fake.closed
+    scene.put()
+    scene.wait()
+    assert len(scene.receipts) == 2
+
+
 def test_close_lets_go_of_everything(scene: Scene) -> None:
     """The destination is closed, and the delivery lock is free."""
     scene.during = lambda end: scene.worker.stop(0.0)

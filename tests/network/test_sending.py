@@ -170,13 +170,14 @@ sys.stdin.readline()
 
 
 @linux
-def test_it_goes_when_there_is_nothing_to_do(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes memory that the game may need; the next end is another one's."""
+def test_it_goes_when_nobody_has_anything_to_say(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its game may have died while another process has its pipe; the next end is another one's."""
     monkeypatch.setattr(_detached, "_PROGRAM", _detached._PROGRAM.replace("become(", "from gs_pygame import _sending\n"
-                        "_sending.IDLE = 0.1\nbecome("))  # fmt: skip
+                        "_sending.ALONE = 0.1\nbecome("))  # fmt: skip
     with sender(server) as sending:
         assert isinstance(sending.deliver(END), Delivered)
-        assert gone(pid(sending))
+        assert sending._process is not None
+        assert sending._process.wait(DEADLINE) == 0
         assert isinstance(sending.deliver(END), Delivered)
 
 
