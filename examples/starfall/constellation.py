@@ -18,7 +18,7 @@ from .world import WIDTH
 
 MOST = 9
 APART = 72
-Y = 426
+Y = 428
 RING = 40  # dots, for the grace
 
 
@@ -40,8 +40,12 @@ class Constellation:
     def draw(self, session: Session | None, status: Status, delivered: Delivered, time: float) -> None:
         stars = self.stars(session, status, delivered)
         count = len(stars) + (session is not None)
+        if not count:
+            return
         left = (WIDTH - APART * (count - 1)) / 2
-        places = [(left + APART * i, Y + 7 * math.sin(i * 1.9)) for i in range(count)]
+        places = [(left + APART * i, Y + 5 * math.sin(i * 1.9)) for i in range(count)]
+        width = APART * count + 12
+        self._painter.plate(pygame.Rect(round((WIDTH - width) / 2), Y - 32, width, 78), 24)
         for one, next_one in pairwise(places):
             pygame.draw.aaline(self._painter.screen, LILAC, one, next_one)
         for (number, lit), place in zip(stars, places, strict=False):

@@ -27,21 +27,21 @@ class Painter:
         self.logo = load("logo")
         self._moons = {"calm": load("moon"), "glad": load("moon_glad"), "hurt": load("moon_hurt")}
         self._heart = load("heart")
-        self._no_heart = self._unlit(self._heart)
+        self._no_heart = self._unlit(self._heart, (70, 60, 110))
         self._stars = self._turned(load("star"), 360 / 5)
         self._comets = self._turned(load("comet"), 360 / 5)
         self._rocks = [self._turned(load(f"rock{i}"), 360) for i in range(3)]
         self.star = pygame.transform.smoothscale(load("star"), (34, 34))
-        self.no_star = self._unlit(self.star)
+        self.no_star = self._unlit(self.star, (130, 124, 220))
         self.small_moon = pygame.transform.smoothscale(load("moon_glad"), (46, 30))
         self._pip = pygame.transform.smoothscale(load("star"), (16, 16))
         self._glow = load("glow").convert()
         self._glows: dict[tuple[Colour, int, int], pygame.Surface] = {}
 
     @staticmethod
-    def _unlit(picture: pygame.Surface) -> pygame.Surface:
+    def _unlit(picture: pygame.Surface, tint: Colour) -> pygame.Surface:
         dark = picture.copy()
-        dark.fill((70, 60, 110, 190), special_flags=pygame.BLEND_RGBA_MULT)
+        dark.fill((*tint, 190), special_flags=pygame.BLEND_RGBA_MULT)
         return dark
 
     @staticmethod
@@ -74,6 +74,14 @@ class Painter:
         veil.fill(colour)
         veil.set_alpha(int(255 * part))
         self.screen.blit(veil, (0, 0))
+
+    def plate(self, area: pygame.Rect, radius: int) -> None:
+        """A dark ground for what is to be read; with a rim if its corners are round."""
+        plate = pygame.Surface(area.size, pygame.SRCALPHA)
+        pygame.draw.rect(plate, (*INK, 205), plate.get_rect(), border_radius=radius)
+        if radius:
+            pygame.draw.rect(plate, (*LILAC, 70), plate.get_rect(), 1, border_radius=radius)
+        self.screen.blit(plate, area)
 
     def light(self, x: float, y: float, tint: Colour, size: int, strength: float = 1.0) -> None:
         """Add a soft round light; the few sizes and strengths in use are kept."""

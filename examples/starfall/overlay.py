@@ -5,7 +5,7 @@ from __future__ import annotations
 import pygame
 
 from .draw import Painter
-from .letters import CORAL, CREAM, GOLD, INK, LILAC, MINT, Colour
+from .letters import CORAL, CREAM, GOLD, LILAC, MINT, Colour
 from .sessions import Answer, Session, Status
 from .tour import Tour
 from .world import HEIGHT, WIDTH
@@ -70,7 +70,7 @@ class Overlay:
 
     def _strip(self, rows: list[tuple[str, str, Colour]]) -> None:
         screen, small = self._painter.screen, self._painter.letters.small
-        self._plate(pygame.Rect(0, HEIGHT - 24, WIDTH, 24), 0)
+        self._painter.plate(pygame.Rect(0, HEIGHT - 24, WIDTH, 24), 0)
         hint = small("F1", 17, LILAC)
         parts = [(small(name, 17, LILAC), small(value, 17, tint)) for name, value, tint in rows]
         used = sum(a.get_width() + 6 + b.get_width() for a, b in parts) + hint.get_width()
@@ -85,7 +85,7 @@ class Overlay:
     def _card(self, rows: list[tuple[str, str, Colour]], session: Session | None) -> None:
         painter = self._painter
         card = pygame.Rect(WIDTH - CARD_WIDTH - 16, 66, CARD_WIDTH, 46 + ROW * (len(rows) + 1) + 28)
-        self._plate(card, 14)
+        self._painter.plate(card, 14)
         painter.screen.blit(painter.letters.big("GS PYGAME", 11, GOLD), (card.x + 13, card.y + 13))
         for index, (name, value, tint) in enumerate(rows):
             y = card.y + 42 + ROW * index
@@ -110,7 +110,7 @@ class Overlay:
         words = letters.small(text, 20, CREAM)
         width = head.get_width() + words.get_width() + 44
         plate = pygame.Rect(int(WIDTH / 2 - width / 2), HEIGHT - 60, width, 28)
-        self._plate(plate, 14)
+        self._painter.plate(plate, 14)
         screen.blit(head, (plate.x + 14, plate.centery - head.get_height() / 2))
         screen.blit(words, (plate.x + 28 + head.get_width(), plate.centery - words.get_height() / 2))
 
@@ -124,14 +124,7 @@ class Overlay:
         head = letters.big("DELIVERED FROM BEFORE", 11, MINT)
         width = max(picture.get_width() for picture in [head, *pictures]) + 48
         plate = pygame.Rect(int(WIDTH / 2 - width / 2), top, width, 40 + 22 * len(pictures))
-        self._plate(plate, 14)
+        self._painter.plate(plate, 14)
         self._painter.screen.blit(head, (WIDTH / 2 - head.get_width() / 2, plate.y + 9))
         for index, picture in enumerate(pictures):
             self._painter.screen.blit(picture, (WIDTH / 2 - picture.get_width() / 2, plate.y + 34 + 22 * index))
-
-    def _plate(self, area: pygame.Rect, radius: int) -> None:
-        plate = pygame.Surface(area.size, pygame.SRCALPHA)
-        pygame.draw.rect(plate, (*INK, 205), plate.get_rect(), border_radius=radius)
-        if radius:
-            pygame.draw.rect(plate, (*LILAC, 70), plate.get_rect(), 1, border_radius=radius)
-        self._painter.screen.blit(plate, area)
