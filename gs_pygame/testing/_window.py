@@ -47,12 +47,12 @@ def _return(display: Display, window: str) -> None:
 
 def _minimise(display: Display, window: str) -> None:
     display.minimize(window)
-    _wait_for("the window is an icon", lambda: not pygame.display.get_active())
+    _wait_for("the window is an icon", _is_gone)
 
 
 def _show_desktop(display: Display, window: str) -> None:
     display.show_desktop(True)
-    _wait_for("the window goes", lambda: not pygame.display.get_active())
+    _wait_for("the window goes", _is_gone)
 
 
 def _hide_desktop(display: Display, window: str) -> None:
@@ -68,7 +68,7 @@ def _switch_mode(display: Display, window: str) -> None:
         nonlocal focused_since
         if not pygame.key.get_focused():
             focused_since = time.monotonic()
-        return time.monotonic() - focused_since > _CALM
+        return time.monotonic() - focused_since > _CALM and display.is_active(display.window(os.getpid()))
 
     _wait_for("the mode has changed", is_calm)
 
@@ -89,6 +89,10 @@ _DEEDS: dict[Deed, Callable[[Display, str], None]] = {
     "interrupt": _leave,
     "close": _close,
 }
+
+
+def _is_gone() -> bool:
+    return not (pygame.display.get_active() or pygame.key.get_focused())
 
 
 def _wait_for(what: str, is_so: Callable[[], bool]) -> None:
