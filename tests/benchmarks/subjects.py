@@ -59,6 +59,19 @@ class Backlog(GsPygame):
         self.plugin.set_consent("granted")
 
 
+class Thread(Backlog):
+    """The same with a destination of the game's own, which is called in the courier's thread: what was decided against
+    (see gs_pygame/_sending.py).
+    """
+
+    def start(self, url: str, folder: Path) -> None:
+        import gs_pygame
+        from gs_pygame.destinations import GameSparks
+
+        settings = gs_pygame.Settings(data_dir=folder, consent="pending")
+        self.plugin = gs_pygame.SessionPlugin(settings, GameSparks(url, "secret"))
+
+
 class Sentry(Without):
     def start(self, url: str, folder: Path) -> None:
         import sentry_sdk
@@ -159,6 +172,7 @@ SUBJECTS: dict[str, type[Without]] = {
     "without": Without,
     "gs_pygame": GsPygame,
     "backlog": Backlog,
+    "thread": Thread,
     "Sentry": Sentry,
     "PostHog": PostHog,
     "Glean": Glean,

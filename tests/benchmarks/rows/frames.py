@@ -31,6 +31,7 @@ SCENES = {
     "gs_pygame, idle": Scene("gs_pygame"),
     "gs_pygame, first delivery": Scene("gs_pygame", units=1, parts=PARTS),
     f"gs_pygame, {UNITS} ends flush": Scene("backlog", units=1, backlog=UNITS),
+    f"gs_pygame, {UNITS} ends flush, sent by a thread": Scene("thread", units=1, backlog=UNITS),
     "gs_pygame, server silent": Scene("backlog", units=1, backlog=UNITS, silent=True),
     f"gs_pygame, records and sends {UNITS}": Scene("gs_pygame", units=UNITS),
     **{f"{peer}, records and sends {UNITS}": Scene(peer, units=UNITS) for peer in PEERS},
