@@ -98,11 +98,10 @@ class Place:
                 [program, *options], env=environment, cwd=self._temporary, stdout=subprocess.DEVNULL, stderr=errors
             )
         try:
-            eventually(lambda: process.poll() is not None or self.windows(program), "the game has a window")
-            (window,) = self.windows(program)
+            ((_, pid),) = eventually(lambda: self.windows(program), "the game has a window")
             seconds = time.monotonic() - began
             eventually(lambda: self._on_disk("SELECT session_id FROM sessions"), "a session begins")
-            return Playing(process, self, *window, seconds)
+            return Playing(process, pid, seconds, self, program)
         except BaseException:
             process.kill()
             process.wait()
@@ -150,19 +149,20 @@ class Place:
         return bool(processes(program) or any(self._temporary.iterdir()))
 
 
+@dataclass(frozen=True)
 class Playing:
-    """A frozen game that shows its window. What a one-file game's process starts is the game proper."""
+    """A frozen game that shows its window: `pid`. With one file, `process` is what unpacked it and waits for it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], place: Place, window: str, pid: int, seconds: float) -> None:
-        self.process = process
-        self.pid = pid
-        self.seconds = seconds
-        self._window = window
-        self._desktop = place.desktop
+    process: subprocess.Popen[bytes]
+    pid: int
+    seconds: float  # from the start to the window
+    place: Place
+    program: Path
 
     def close(self) -> float:
         """The close button; waits for the exit. The moment at which it was pressed."""
-        pressed = self._desktop.close_button(self._window)
+        ((window, _),) = eventually(lambda: self.place.windows(self.program), "the game has a window")
+        pressed = self.place.desktop.close_button(window)
         assert self.process.wait(DEADLINE) == 0
         return pressed.after
 
