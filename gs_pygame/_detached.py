@@ -35,13 +35,13 @@ _BELOW_NORMAL_PRIORITY_CLASS = 0x00004000
 _PACKAGE = Path(os.path.abspath(__file__)).parent
 
 # This very gs_pygame, not another version that is installed too; and by its folder alone, since beside a game's script
-# there may be files that are named like a module of the standard library.
+# there may be files that are named like a module of the standard library. Its __init__ is left out: it would import the
+# whole plugin.
 _PROGRAM = f"""\
 import sys
 from importlib import machinery, util
 spec = machinery.PathFinder.find_spec("{_PACKAGE.name}", [sys.argv[1]])
 sys.modules[spec.name] = util.module_from_spec(spec)
-spec.loader.exec_module(sys.modules[spec.name])
 from {_PACKAGE.name}._child import become
 become(sys.argv[2])
 """

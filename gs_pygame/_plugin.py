@@ -18,7 +18,7 @@ from ._engine import Engine
 from ._errors import PygameNotFoundError
 from ._exit import ExitWatch, reason_of
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
-from ._sending import Sender
+from ._sender import Sender
 from ._settings import Consent, Settings, is_text
 from ._storage import OUTBOX, erase_leftovers
 from .destinations import Destination

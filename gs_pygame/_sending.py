@@ -1,41 +1,30 @@
-"""Sends from a process of its own while the game plays: the interpreter's lock stays with the game.
-
-A thread would hold that lock for the 80 ms of `import requests` and for most of each request, and a frame that waits
-for it is late by up to the 5 ms of `sys.getswitchinterval()`. The benchmark's row "frames" has both side by side.
+"""The process that sends while the game plays, and what the game (`_sender`) and it say to each other.
 
     game: courier -> Sender  == ends, a line of JSON each ==>  process: GameSparks
                              <= an outcome for each ==========
+
+It imports as little as it can: what it takes of memory and of its start is the player's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
-import subprocess
 import threading
 from dataclasses import asdict, fields
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
-from . import _detached
 from ._messages import End, EndSessionResponse
 from .destinations import Delivered, Outcome, Pause, Rejected, Retry
 from .destinations._protocol import attempt
 from .destinations.gamesparks import GameSparks
 
-log = logging.getLogger("gs_pygame")
-
 ALONE = 60.0
 """Seconds without an end after which the process goes by itself: the game has died, and a child that it forked has its
 pipe. A game that lives closes it sooner.
 """
-
-LEAVING = 1.0
-"""Seconds that the delivering thread may wait for it to go."""
-
-_ANYWHERE = os.path.abspath(os.sep)  # it keeps no folder from being removed
 
 _END = [field.name for field in fields(End)]
 
@@ -44,61 +33,8 @@ _MARK = b"outcome "
 _OTHERS: dict[str, type[Rejected | Pause | Retry]] = {kind.__name__: kind for kind in (Rejected, Pause, Retry)}
 
 
-class Sender:
-    """GameSparks, made of `arguments`, in another process; where there can be none, in the thread that delivers.
-
-    A Destination: used by one thread at a time.
-    """
-
-    def __init__(self, arguments: dict[str, Any]) -> None:
-        self._arguments = arguments
-        self._process: subprocess.Popen[bytes] | None = None
-        self._answers = False  # whether a process has ever answered
-        self._inside: GameSparks | None = None
-
-    def deliver(self, end: End) -> Outcome:
-        if self._inside is None:
-            outcome = self._ask(end)
-            if outcome is None and self._answers:  # it has just gone, or was ended
-                outcome = self._ask(end)
-            if outcome:
-                self._answers = True
-                return outcome
-            if self._answers:
-                return Retry("the process that sends has gone", server_error=True)
-            self._inside = GameSparks(**self._arguments)
-        return self._inside.deliver(end)
-
-    def close(self) -> None:
-        if self._process is not None:
-            process, self._process = self._process, None
-            _detached.leave(process)  # at which it goes
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(LEAVING)
-        if self._inside is not None:
-            self._inside.close()
-
-    def _ask(self, end: End) -> Outcome | None:
-        """What came of it; None if there is no process, or it gives no answer."""
-        try:
-            process = self._running()
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps([getattr(end, name) for name in _END]).encode() + b"\n")
-            process.stdin.flush()
-            outcome = _hear(process.stdout)
-        except Exception as error:  # noqa: BLE001 - OSErrors, and what an audit hook of the game raises
-            log.info("gs_pygame: no process can send for the game: %s", error)
-            outcome = None
-        if outcome is None:
-            self.close()
-        return outcome
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            self._process = _detached.start("sending", {"destination": self._arguments}, _ANYWHERE, answers=True)
-        return self._process
+def say_end(end: End) -> bytes:
+    return json.dumps([getattr(end, name) for name in _END]).encode() + b"\n"
 
 
 def send(told: IO[bytes], destination: dict[str, Any]) -> None:
@@ -111,7 +47,7 @@ def send(told: IO[bytes], destination: dict[str, Any]) -> None:
     with contextlib.suppress(Empty):
         while True:
             end = End(*json.loads(lines.get(timeout=ALONE)))
-            answers.write(_said(attempt(gamesparks, [end])[0]))
+            answers.write(say_outcome(attempt(gamesparks, [end])[0]))
             answers.flush()
 
 
@@ -121,11 +57,11 @@ def _listen(told: IO[bytes], lines: SimpleQueue[bytes]) -> None:
     os._exit(0)  # in the middle of a request, too: it is sent again, and is the same
 
 
-def _said(outcome: Outcome) -> bytes:
+def say_outcome(outcome: Outcome) -> bytes:
     return _MARK + json.dumps([type(outcome).__name__, asdict(outcome)]).encode() + b"\n"
 
 
-def _hear(answers: IO[bytes]) -> Outcome | None:
+def hear_outcome(answers: IO[bytes]) -> Outcome | None:
     """The next outcome; None if there will be none. Other lines are what a frozen game says when it starts."""
     for line in answers:
         if line.startswith(_MARK):

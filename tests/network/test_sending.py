@@ -18,7 +18,8 @@ from core_kit import DEADLINE, line_of, started, tell
 
 from gs_pygame import EndSessionResponse, _detached
 from gs_pygame._messages import End
-from gs_pygame._sending import Sender, _hear, _said
+from gs_pygame._sender import Sender
+from gs_pygame._sending import hear_outcome, say_outcome
 from gs_pygame.destinations import Delivered, Outcome, Pause, Rejected, Retry
 from gs_pygame.testing import FaultServer, replies
 
@@ -63,10 +64,10 @@ linux = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at pro
 )
 def test_each_outcome_comes_back_as_it_was(tmp_path: Path, outcome: Outcome) -> None:
     """Through the pipe, after whatever a frozen game says when it starts."""
-    (tmp_path / "pipe").write_bytes(b"Hello from the pygame community.\n" + _said(outcome))
+    (tmp_path / "pipe").write_bytes(b"Hello from the pygame community.\n" + say_outcome(outcome))
     with (tmp_path / "pipe").open("rb") as pipe:
-        assert _hear(pipe) == outcome
-        assert _hear(pipe) is None
+        assert hear_outcome(pipe) == outcome
+        assert hear_outcome(pipe) is None
 
 
 def test_one_process_sends_them_all_and_imports_for_the_game(server: FaultServer) -> None:
@@ -74,7 +75,7 @@ def test_one_process_sends_them_all_and_imports_for_the_game(server: FaultServer
     program = """
 import sys
 from gs_pygame._messages import End
-from gs_pygame._sending import Sender
+from gs_pygame._sender import Sender
 sender = Sender({"endpoint": sys.argv[1], "secret": "secret"})
 seen = set()
 for number in range(3):
@@ -146,7 +147,7 @@ def test_it_goes_with_the_game(how: str) -> None:
     program = """
 import sys, threading
 from gs_pygame._messages import End
-from gs_pygame._sending import Sender
+from gs_pygame._sender import Sender
 sender = Sender({"endpoint": sys.argv[1], "secret": "secret"})
 end = End("s-1", 1, None, "i", "p", 1.0, 2.0, 3.0, "quit", "{}", "{}")
 threading.Thread(target=sender.deliver, args=(end,), daemon=True).start()
