@@ -61,7 +61,7 @@ class Backlog(GsPygame):
 
 class Thread(Backlog):
     """The same with a destination of the game's own, which is called in the courier's thread: what was decided against
-    (see gs_pygame/_sending.py).
+    (see gs_pygame/_sender.py).
     """
 
     def start(self, url: str, folder: Path) -> None:
