@@ -62,9 +62,11 @@ def _watch(scenario: Scenario | None, options: argparse.Namespace) -> int:
     else:
         speed = 1 if options.own_window else max(SLOWEST, min(FASTEST, options.speed))
         Window(subject, length, speed).run()
-    subject.close()
+        subject.close()  # a quit like any other, which belongs to the picture
     if options.png:
-        pygame.image.save(Picture().draw(subject.record, view(subject.record.now, length), playing=False), options.png)
+        picture = Picture().draw(subject.record, view(subject.record.now, length), playing=False)
+        pygame.image.save(picture, options.png)
+    subject.close()
     pygame.quit()
     return 0
 

@@ -87,6 +87,7 @@ class Played:
         self._look()
 
     def close(self) -> None:
+        """Idempotent, as the other's."""
         if self._plugin:
             self._plugin.close()
         self._folder.cleanup()
