@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,11 +15,17 @@ import pytest
 
 from examples.starfall.pads import Pads, Wish
 
+STICK, CROSS, RIGHT = 0, 0, 2  # SDL's numbers: the first axis, the first hat, and a hat pushed to the right
+FULL = 32767
+
 
 @pytest.fixture(autouse=True)
-def _pygame() -> Iterator[None]:
+def _pygame(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SDL_JOYSTICK_ALLOW_BACKGROUND_EVENTS", "1")  # a dummy window has no focus
+    pygame.display.init()
+    pygame.display.set_mode((64, 64))
     yield
-    pygame.joystick.quit()
+    pygame.quit()
 
 
 def pad(number: int, lean: float = 0.0, hat: int | None = None) -> Any:
@@ -95,3 +105,47 @@ def test_face_buttons_go_on_and_start_pauses() -> None:
     pads = Pads()
     assert [press(pads, button) for button in (0, 3)] == [Wish.GO_ON, Wish.GO_ON]
     assert [press(pads, button) for button in (7, 9)] == [Wish.PAUSE, Wish.PAUSE]
+
+
+class VirtualPad:
+    """A gamepad that SDL itself plugs in: pygame cannot tell it from a real one."""
+
+    def __init__(self) -> None:
+        found = re.search(r"\S+/libSDL2-2\S+", Path("/proc/self/maps").read_text())
+        if found is None:
+            pytest.skip("pygame's SDL is linked into it, or is no SDL 2")
+        self.sdl = ctypes.CDLL(found[0])
+        self.sdl.SDL_JoystickFromInstanceID.restype = ctypes.c_void_p
+        self.sdl.SDL_JoystickSetVirtualAxis.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int16]
+        self.index = self.sdl.SDL_JoystickAttachVirtual(1, 2, 12, 1)
+        assert self.index >= 0
+
+    def handle(self, pads: Pads) -> ctypes.c_void_p:
+        [number] = pads._pads
+        return ctypes.c_void_p(self.sdl.SDL_JoystickFromInstanceID(number))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which SDL was loaded")
+def test_a_pad_that_sdl_plugs_in_plays() -> None:
+    """Through SDL and pygame: found, stick and cross steer, buttons are wishes, pulled out it is gone."""
+
+    def wishes() -> list[Wish]:
+        return [wish for event in pygame.event.get() if (wish := pads.hear(event))]
+
+    pads = Pads()
+    virtual = VirtualPad()
+    assert wishes() == []
+    pad, sdl = virtual.handle(pads), virtual.sdl
+    for lean, moves in ((-FULL - 1, -1.0), (FULL // 8, 0.0)):
+        sdl.SDL_JoystickSetVirtualAxis(pad, STICK, lean)
+        assert wishes() == []
+        assert pads.move() == moves
+    sdl.SDL_JoystickSetVirtualHat(pad, CROSS, RIGHT)
+    assert wishes() == []
+    assert pads.move() == 1.0
+    for button, wish in ((0, Wish.GO_ON), (7, Wish.PAUSE)):
+        sdl.SDL_JoystickSetVirtualButton(pad, button, 1)
+        assert wishes() == [wish]
+    sdl.SDL_JoystickDetachVirtual(virtual.index)
+    assert wishes() == [Wish.PAUSE]
+    assert pads.move() == 0.0
