@@ -59,13 +59,21 @@ class Database:
     """One connection to the file. Safe to share between threads; opening may raise any OutboxError."""
 
     def __init__(
-        self, path: Path | None, patience: float = HELPER_PATIENCE, opening_patience: float = HELPER_PATIENCE
+        self,
+        path: Path | None,
+        patience: float = HELPER_PATIENCE,
+        opening_patience: float = HELPER_PATIENCE,
+        turn: threading.Lock | None = None,
     ) -> None:
         """Open or create the file at `path`, or a database in memory if it is None.
 
-        `patience`: seconds that each later write may wait for another process; `opening_patience`: this once.
+        `patience`: seconds that each later write may wait for another one; `opening_patience`: this once. `turn`: what
+        the connections of one process to the same file have in common.
         """
         self.path = path
+        self._patience = opening_patience
+        # SQLite lets a writer that finds another one sleep for a millisecond, where the other needs a tenth of that.
+        self._turn = turn or threading.Lock()
         self._lock = threading.RLock()
         self._within = False
         if path is not None:
@@ -93,7 +101,8 @@ class Database:
                 raise
 
     def wait_at_most(self, patience: float) -> None:
-        """Seconds that each later write may wait for another process."""
+        """Seconds that each later write may wait for another one."""
+        self._patience = patience
         with self._lock, _translated():
             self._db.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
 
@@ -144,18 +153,23 @@ class Database:
 
     @contextmanager
     def _outermost(self) -> Iterator[None]:
-        with _translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            self._within = True
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            finally:
-                self._within = False
+        if not self._turn.acquire(timeout=self._patience):
+            raise OutboxBusyError("another thread writes")
+        try:
+            with _translated():
+                self._db.execute("BEGIN IMMEDIATE")
+                self._within = True
+                try:
+                    yield
+                    self._db.execute("COMMIT")
+                except BaseException:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                    raise
+                finally:
+                    self._within = False
+        finally:
+            self._turn.release()
 
     def _change(self, sql: str, *values: Any) -> int:
         """Run one statement in a transaction; the number of rows it changed."""

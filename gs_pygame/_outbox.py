@@ -66,7 +66,7 @@ class Outbox(Accounts):
 
     def another(self, patience: float = HELPER_PATIENCE) -> Outbox:
         """A connection for another thread; in memory there is but one."""
-        return self if self.path is None else Outbox(self.path, patience)
+        return self if self.path is None else Outbox(self.path, patience, turn=self._turn)
 
     def _installation(self) -> str:
         """The anonymous id of this installation, made at its first start."""
