@@ -26,6 +26,7 @@ def run(quick: bool) -> Row:
         f"anything, {settled} s after the start, as long after the first thing was recorded (and, where the peer does "
         f"that so soon, sent), and {later} s `later`. `processes`: memory of its own (not shared) of the processes "
         "that it started.",
+        plotted=[f"{what}, after a delivery" for what in ("MB", "processes", "threads")],
     )
     found: dict[str, list[list[list[float]]]] = {}
     with Server() as server:
