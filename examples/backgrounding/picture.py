@@ -71,7 +71,7 @@ class Picture:
     def _head(self, record: Record) -> None:
         title = self._big(record.title.upper(), 20, CREAM)
         self._put(title, 32, 22)
-        self._put(self._small(f"grace {record.grace:g} s", 19, GOLD), 42 + title.get_width() / FINE, 30)
+        self._put(self._small(record.about, 19, GOLD), 42 + title.get_width() / FINE, 30)
         bars = record.sessions.values()
         delivered = sum(bar.delivered is not None for bar in bars)
         on_disk = sum(bar.saved and bar.delivered is None for bar in bars)

@@ -49,9 +49,9 @@ class Bar:
 class Record:
     """Fed by a subject in every frame. `zero`: the wall clock, Unix time in seconds, at the beginning."""
 
-    def __init__(self, zero: float, grace: float, title: str) -> None:
-        self.grace = grace
+    def __init__(self, zero: float, title: str, about: str) -> None:
         self.title = title
+        self.about = about
         self.now = 0.0
         self.deeds: list[tuple[float, str]] = []
         self.presence: list[Span] = []

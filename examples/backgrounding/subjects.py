@@ -51,7 +51,7 @@ class Played:
         self._folder = TemporaryDirectory()
         self._plugin: SessionPlugin | None = None
         self._deeds = list(scenario.deeds)
-        self.record = Record(self.wall(), scenario.grace, scenario.title)
+        self.record = Record(self.wall(), scenario.title, f"grace {scenario.grace:g} s, {scenario.desktop}")
 
     def wall(self) -> float:
         return self._player.clock.now().wall
@@ -151,7 +151,7 @@ class OwnWindow:
     def __init__(self, grace: float) -> None:
         self.network = _Network(self)
         self._folder = TemporaryDirectory()
-        self.record = Record(time.time(), grace, "This very window")
+        self.record = Record(time.time(), "This very window", f"grace {grace:g} s, for real")
         self._plugin = SessionPlugin(
             Settings(
                 app="Laboratory",
