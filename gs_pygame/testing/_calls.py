@@ -43,6 +43,29 @@ def by_the_players_clock(playing: Playing) -> Iterator[None]:
             setattr(owner, name, real)
 
 
+@contextlib.contextmanager
+def with_the_players_eyes(focused: Callable[[], bool], visible: Callable[[], bool]) -> Iterator[None]:
+    """Within it a game that asks pygame itself whether its player is there is answered for the player, too."""
+    eyes = [(pygame.key, "get_focused", focused), (pygame.display, "get_active", visible)]
+    reals = [getattr(owner, name) for owner, name, _ in eyes]
+    try:
+        for (owner, name, answer), real in zip(eyes, reals, strict=True):
+            setattr(owner, name, _answered(real, answer))
+        yield
+    finally:
+        for (owner, name, _), real in zip(eyes, reals, strict=True):
+            setattr(owner, name, real)
+
+
+def _answered(real: Any, answer: Callable[[], bool]) -> Any:
+    @_standing_in(real)
+    def asked() -> bool:
+        real()  # it raises before pygame is initialised
+        return answer()
+
+    return asked
+
+
 def _replaced() -> Iterator[tuple[Any, str, Callable[[Playing, Any], Any]]]:
     yield pygame.event, "wait", functools.partial(_wait, pygame.event.poll)
     for name in _LOOKS:

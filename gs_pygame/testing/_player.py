@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pygame
@@ -14,7 +14,7 @@ from .. import _install
 from .._messages import End
 from .._plugin import SessionPlugin
 from .._settings import Settings
-from ._calls import by_the_players_clock
+from ._calls import by_the_players_clock, with_the_players_eyes
 from ._clock import FakeClock
 from ._desktops import DESKTOPS, Beat, Deed
 from ._destination import FakeDestination
@@ -238,7 +238,7 @@ class Player:
         return self._play if self._play is not None and self._play.here else None
 
 
-@contextmanager
+@contextlib.contextmanager
 def game(
     data_dir: str | os.PathLike[str],
     frame: Callable[[], object] = _get_events,
@@ -257,7 +257,10 @@ def game(
 
     real, _install.make_plugin = _install.make_plugin, make
     try:
-        with by_the_players_clock(player._playing):
+        with contextlib.ExitStack() as replaced:
+            replaced.enter_context(by_the_players_clock(player._playing))
+            if window is None:
+                replaced.enter_context(with_the_players_eyes(lambda: player.focused, lambda: player.visible))
             try:
                 yield player
             finally:

@@ -409,3 +409,23 @@ def test_a_script_may_be_a_generator(gs_player: Player) -> None:
 
     gs_player.plays(game(), story())
     assert len(gs_player.ends) == 2
+
+
+def test_a_game_that_asks_pygame_itself_is_answered_for_the_player(gs_player: Player) -> None:
+    """As a game does that pauses when its player leaves; before pygame is initialised it raises, as ever."""
+    seen: list[tuple[bool, bool]] = []
+
+    def main() -> None:
+        with pytest.raises(pygame.error):
+            pygame.key.get_focused()
+        pygame.init()
+        pygame.display.set_mode((32, 32))
+        clock = pygame.time.Clock()
+        while not pygame.event.get(pygame.QUIT):
+            looks = pygame.key.get_focused(), pygame.display.get_active()
+            if seen[-1:] != [looks]:
+                seen.append(looks)
+            clock.tick(60)
+
+    gs_player.plays(main, [1, gs_player.leaves, 1, gs_player.returns, 1, gs_player.minimises, 1])
+    assert seen == [(True, True), (False, True), (True, True), (False, False)]

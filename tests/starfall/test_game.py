@@ -47,9 +47,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(tmp_path: Path) -> Iterator[Stage]:
     with testing.game(tmp_path / "plugin") as player:
-        monkeypatch.setattr(pygame.key, "get_focused", lambda: player.focused)
         yield Stage(player, tmp_path)
     pygame.quit()
 
