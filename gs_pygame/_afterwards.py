@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from . import _detached
+from . import _detached, _frozen
 from ._backoff import Backoff
 from ._child import end_after
 from ._clock import SystemClock
@@ -49,20 +50,36 @@ class Afterwards:
         """Whether it is still there, waiting for the game to go."""
         return self._process.poll() is None
 
+    def leave(self) -> None:
+        """The game ends: it can be called off no more."""
+        _detached.leave(self._process)
+
     def cancel(self) -> None:
         """The game goes on after all. Waits for nothing; each step of the process may be its last."""
+        assert self._process.stdin is not None
         with contextlib.suppress(OSError):
-            self._process.kill()
+            self._process.stdin.write(_detached.CALL_OFF)
+            self._process.stdin.flush()
+        self.leave()
+        if not _frozen.is_frozen():  # of a one-file game this is the bootloader, which tidies up after the other
+            with contextlib.suppress(OSError):
+                self._process.kill()
 
 
-def follow(outbox: str, run_file: str, destination: dict[str, Any]) -> None:
-    """Be the process."""
+def follow(told: IO[bytes], outbox: str, run_file: str, destination: dict[str, Any]) -> None:
+    """Be the process. Another line on `told` calls it off; its end does not: then the game has gone."""
+    threading.Thread(target=_listen, args=(told,), daemon=True).start()
     limit = end_after(GAME_LIMIT)
     _await_the_end_of(Path(run_file))
     limit.cancel()
     end_after(LIMIT)
     if os.path.exists(outbox):  # else somebody removed it, who does not want it to be made again
         _deliver(Path(outbox), GameSparks(**destination))
+
+
+def _listen(told: IO[bytes]) -> None:
+    if told.readline():
+        os._exit(0)
 
 
 def _await_the_end_of(run_file: Path) -> None:

@@ -26,7 +26,7 @@ def become(task: str) -> NoReturn:
         if task == "afterwards":
             from ._afterwards import follow
 
-            follow(**order["order"])
+            follow(told, **order["order"])
         elif task == "sending":
             from ._sending import send
 

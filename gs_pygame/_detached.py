@@ -23,6 +23,9 @@ NICENESS = 19
 """The process's priority where there is `nice`: the least. Beside two processes of 10, a sleep until the next frame was
 up to 16 ms too long on two processors; of 19, 4 ms."""
 
+CALL_OFF = b"called off\n"
+"""A second line, for which there is room in the pipe as well."""
+
 _OURS = "GS_PYGAME_"  # what the environment says to the game, secrets among it, is not for the process
 
 # Windows' creation flags (winbase.h); subprocess has names for them on Windows only.
@@ -52,8 +55,8 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start a process for `task`, which is told `order`. It begins with `nap` seconds of doing nothing.
 
-    With `answers` its standard input stays open, and its standard output can be read; else it is left to itself.
-    Raises OSError if that is not possible here. Takes a millisecond.
+    With `answers` its standard output can be read; else nobody need wait for its end. Raises OSError if that is not
+    possible here. Takes a millisecond.
     """
     arguments = command(task, nap)
     if arguments is None:
@@ -68,7 +71,7 @@ def command(task: str, nap: float = 0.0) -> list[str] | None:
 
     Isolated (-I): nothing is imported from its working directory, be it by PYTHONPATH or by a missing script's name.
     """
-    executable = sys.executable
+    executable = _frozen.executable()
     if not executable or not os.path.isabs(executable) or not os.path.isfile(executable):
         return None
     if _frozen.is_frozen():
@@ -82,7 +85,7 @@ def command(task: str, nap: float = 0.0) -> list[str] | None:
 
 def spawn(arguments: list[str], folder: str, told: bytes, answers: bool = False) -> subprocess.Popen[bytes]:
     """Start it with working directory `folder` and `told` on its standard input. Raises OSError."""
-    if len(told) > PIPE_SIZE:
+    if len(told) > PIPE_SIZE - len(CALL_OFF):
         raise OSError("what it has to know is too long for a pipe that nobody may read")
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
     environment["PYINSTALLER_RESET_ENVIRONMENT"] = "1"  # else a one-file game lends it the folder that it removes
@@ -106,7 +109,6 @@ def spawn(arguments: list[str], folder: str, told: bytes, answers: bool = False)
         _wait_aside(process)
         raise
     if not answers:
-        leave(process)
         _wait_aside(process)
     return process
 

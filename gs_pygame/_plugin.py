@@ -280,6 +280,8 @@ class SessionPlugin:
         self._engine.stop()
         if unsent:
             self._send_afterwards(unsent)
+        if self._afterwards:
+            self._afterwards.leave()
         self._engine.join()
         self._engine = None
 

@@ -223,6 +223,7 @@ def test_python_that_starts_no_thread_at_the_exit(tmp_path: Path) -> None:
     threading.Thread.start = refuse
     process = _detached.spawn([sys.executable, "-c", "import sys; open('told', 'w').write(sys.stdin.read())"],
                               {str(tmp_path)!r}, b"told\\n")
+    _detached.leave(process)
     del process
     """
     lines = "\n".join(line[4:] for line in source.splitlines())
