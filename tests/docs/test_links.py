@@ -1,0 +1,32 @@
+"""The links of README, CONTRIBUTING and CHANGELOG lead somewhere; those that leave the project are few, and known."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from docs_kit import PAGES, ROOT, headings, prose
+
+OUTSIDE = {
+    "http://127.0.0.1:8765",
+    "https://...",
+    "https://{api_key}.example.com",
+    "sqlite:///FILE",
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links(page: str) -> None:
+    """Each file is there, and each heading."""
+    missing = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        path, _, anchor = target.partition("#")
+        if not (ROOT / (path or page)).exists() or (anchor and anchor not in headings(path or page)):
+            missing.append(target)
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_addresses(page: str) -> None:
+    """No address that this project does not know of; it asks none of them."""
+    assert set(re.findall(r"\w+://[^\s`\")|;\]]+", prose(page))) <= OUTSIDE
