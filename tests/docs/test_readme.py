@@ -94,7 +94,8 @@ def test_every_block_is_run() -> None:
         ("sh", "play"),
         ("sh", "test"),
         ("sh", "waits"),  # for a person, or installs: see test_commands.py
-        ("text", ""),  # the drawing: see test_contributing.py
+        ("text", "scenario"),
+        ("text", "map"),  # see test_contributing.py
     }
 
 
@@ -184,6 +185,15 @@ def test_the_tests_that_are_shown_pass(block: Block, tmp_path: Path) -> None:
         check=False,
     )
     assert f"{block.code.count('def test_')} passed" in done.stdout, done.stdout
+
+
+def test_the_laboratory_plays_the_scenario_that_is_shown(tmp_path: Path) -> None:
+    """From its file, without a screen, into a picture."""
+    [block] = blocks("text", "scenario")
+    (tmp_path / "mine.txt").write_text(block.code, "utf-8")
+    command = [sys.executable, "-m", "examples.backgrounding", tmp_path / "mine.txt", "--png", tmp_path / "mine.png"]
+    subprocess.run(command, cwd=ROOT, env=environment(), timeout=DEADLINE, check=True)
+    assert pygame.image.load(tmp_path / "mine.png").get_width() > 1000
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in GAMES.glob("*.py")))
