@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import threading
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from queue import Empty, SimpleQueue
 from typing import IO, Any
@@ -22,8 +24,8 @@ from .destinations._protocol import attempt
 from .destinations.gamesparks import GameSparks
 
 ALONE = 60.0
-"""Seconds without an end after which the process goes by itself: the game has died, and a child that it forked has its
-pipe. A game that lives closes it sooner.
+"""Seconds without an end after which, or twice as many, the process goes by itself: the game has died, and a child that
+it forked has its pipe. A game that lives closes it sooner.
 """
 
 _END = [field.name for field in fields(End)]
@@ -42,19 +44,42 @@ def send(told: IO[bytes], destination: dict[str, Any]) -> None:
     gamesparks = GameSparks(**destination)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what anyone prints is no answer
-    lines: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_listen, args=(told, lines), daemon=True).start()
-    with contextlib.suppress(Empty):
-        while True:
-            end = End(*json.loads(lines.get(timeout=ALONE)))
-            answers.write(say_outcome(attempt(gamesparks, [end])[0]))
-            answers.flush()
+    for line in _lines(told):
+        answers.write(say_outcome(attempt(gamesparks, [End(*json.loads(line))])[0]))
+        answers.flush()
+
+
+def _lines(told: IO[bytes]) -> Iterator[bytes]:
+    """What is told, until it ends: then this process does, in the middle of a request, too. That is sent again, and is
+    the same.
+    """
+    if hasattr(select, "poll"):
+        busy = threading.Event()
+        busy.set()
+        threading.Thread(target=_watch, args=(busy,), daemon=True).start()
+        for line in told:
+            busy.set()
+            yield line
+    else:  # Windows: one thread hands each line to another, for which every end waits a little
+        lines: SimpleQueue[bytes] = SimpleQueue()
+        threading.Thread(target=_listen, args=(told, lines), daemon=True).start()
+        with contextlib.suppress(Empty):
+            while True:
+                yield lines.get(timeout=ALONE)
+
+
+def _watch(busy: threading.Event) -> None:
+    closed = select.poll()
+    closed.register(0, 0)  # nothing but that it is closed
+    while not closed.poll(ALONE * 1000) and busy.is_set():
+        busy.clear()
+    os._exit(0)
 
 
 def _listen(told: IO[bytes], lines: SimpleQueue[bytes]) -> None:
     for line in told:
         lines.put(line)
-    os._exit(0)  # in the middle of a request, too: it is sent again, and is the same
+    os._exit(0)
 
 
 def say_outcome(outcome: Outcome) -> bytes:

@@ -58,8 +58,9 @@ class ThreadWorker:
                     log.exception("gs_pygame: %s had an unexpected fault; it goes on", self._thread.name)
                 faulted = True
                 delay = _AFTER_A_FAULT
-            self._bell.wait(delay)
-            self._bell.clear()
+            if delay != 0.0:
+                self._bell.wait(delay)
+                self._bell.clear()
         try:
             self._close()
         except Exception:

@@ -49,7 +49,7 @@ class Poster:
         self._url = url
         self._used = 0.0  # time.monotonic()
         self._request: requests.PreparedRequest | None = None
-        self._session = _Session()
+        self._session = requests.Session()
         self._session.headers.update({"Content-Type": "application/json", "Accept-Encoding": "identity"})
         # The environment may name a proxy. Of https it sees no more than the host, of http it would see the secret.
         self._session.trust_env = urlsplit(url).scheme == "https"
@@ -67,9 +67,10 @@ class Poster:
         token = _posting.set(True)
         try:
             request = self._prepared(body)
-            settings = self._session.merge_environment_settings(request.url, {}, True, None, None)
-            timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
-            with self._session.send(request, timeout=timeout, allow_redirects=False, **settings) as answer:
+            settings: Any = self._session.merge_environment_settings(self._url, {}, True, None, None)
+            # Not by the session, which would follow a redirect, or read and unpack all of its body, and keep cookies.
+            adapter = self._session.get_adapter(self._url)
+            with adapter.send(request, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **settings) as answer:
                 read = answer.raw.read(ANSWER_LIMIT + 1, decode_content=False)
                 return Answer(
                     answer.status_code, answer.headers.get("Retry-After"), read if len(read) <= ANSWER_LIMIT else b""
@@ -81,12 +82,11 @@ class Poster:
             self._used = time.monotonic()
 
     def _prepared(self, body: bytes) -> requests.PreparedRequest:
-        """All but the body is the same each time: asked anew, it is a sixth of the time that a request takes."""
+        """All but the body is the same each time: made anew, it is a sixth of the time that a request takes."""
         if self._request is None:
             self._request = self._session.prepare_request(requests.Request("POST", self._url))
-        request = self._request.copy()
-        request.prepare_body(body, None)
-        return request
+        self._request.prepare_body(body, None)
+        return self._request
 
     def close(self) -> None:
         self._session.close()
@@ -111,11 +111,6 @@ def _retry(error: BaseException) -> Retry:
     if isinstance(error, (requests.exceptions.ConnectionError, urllib3.exceptions.ProtocolError)):
         return Retry("no connection to the server, or it broke off")
     return Retry(f"no usable answer ({type(error).__name__})")
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: even where it does not follow, requests would read, and unpack, the whole body of a redirect."""
 
 
 class _TimedReader(io.RawIOBase):
