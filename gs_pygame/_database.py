@@ -64,11 +64,13 @@ class Database:
         patience: float = HELPER_PATIENCE,
         opening_patience: float = HELPER_PATIENCE,
         turn: threading.Lock | None = None,
+        flushes: bool = True,
     ) -> None:
         """Open or create the file at `path`, or a database in memory if it is None.
 
         `patience`: seconds that each later write may wait for another one; `opening_patience`: this once. `turn`: what
-        the connections of one process to the same file have in common.
+        the connections of one process to the same file have in common. `flushes`: whether a commit may flush the disk,
+        as the first one in a WAL does. One that does not must neither move the WAL nor be the last to close.
         """
         self.path = path
         self._patience = opening_patience
@@ -87,14 +89,16 @@ class Database:
                 refuse_newer(self._db)  # before anything could alter the file
                 if sys.version_info >= (3, 12):  # the last one to close would give the WAL's room to a full disk
                     self._db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+                self._db.execute("PRAGMA synchronous = OFF")  # a new file needs no flush: `sync` is soon
                 mode = self._to_wal(opening_patience)
-                # Without WAL every commit would flush the disk in a frame; OFF still survives the process.
-                self._db.execute(f"PRAGMA synchronous = {'NORMAL' if mode == 'wal' else 'OFF'}")
                 self._db.execute("PRAGMA wal_autocheckpoint = 0")
                 self._db.execute("PRAGMA secure_delete = ON")  # off in many builds; erase() could not make up for it
                 migrate(self._db)
                 refuse_altered(self._db)
                 self._prepare()
+                # Without WAL every commit would flush the disk in a frame; OFF still survives the process.
+                if flushes and mode == "wal":
+                    self._db.execute("PRAGMA synchronous = NORMAL")
                 self.wait_at_most(patience)
             except BaseException:
                 self._db.close()

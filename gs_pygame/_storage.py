@@ -95,7 +95,7 @@ class Storage:
             self.run_file = RunFile(self._runs, kept.run if kept else None)
         opened: list[Outbox] = []
         try:
-            opened.append(open_or_replace(path, self._runs, lambda: Outbox(path, START_PATIENCE, OPENING_PATIENCE)))
+            opened.append(open_or_replace(path, self._runs, self._games))
             opened += opened[0].another(KEEPER_PATIENCE), opened[0].another()
             return Connections(*opened)
         except BaseException:
@@ -105,6 +105,9 @@ class Storage:
                 self.run_file.close()
                 self.run_file = None
             raise
+
+    def _games(self) -> Outbox:
+        return Outbox(self._folder / OUTBOX, START_PATIENCE, OPENING_PATIENCE, flushes=False)
 
     def erase(self) -> None:
         """Remove all that was kept of the player. The keeper's thread. Raises OSError and OutboxError."""
