@@ -1,7 +1,8 @@
 """Sends from a process of its own while the game plays: the interpreter's lock stays with the game.
 
 A thread would hold that lock for the 80 ms of `import requests` and for most of each request, and a frame that waits
-for it is late by up to the 5 ms of `sys.getswitchinterval()`. The benchmark's row "frames" has both side by side.
+for it is late by up to the 5 ms of `sys.getswitchinterval()`. Measured while 500 ends were sent (the benchmark's row
+"frames", at 60 frames a second): p99 4.3 ms without the plugin, 4.6 with this process, 6.1 with a thread.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def desktop() -> Iterator[Desktop]:
 def place(built: Build, desktop: Desktop, tmp_path: Path) -> Iterator[Place]:
     server = ServerProcess("--port", "0", "--database", f"sqlite:///{tmp_path / 'server.sqlite3'}", cwd=tmp_path)
     yield Place(desktop, server, tmp_path)
-    for program in (built.folder, built.one_file, built.forgetful):
+    for program in (built.folder, built.one_file, built.forgetful, built.returning):
         for pid in processes(program):  # of a test that failed
             os.kill(pid, signal.SIGKILL)
     server.stop(lambda child: child.kill())

@@ -39,6 +39,7 @@ class Build:
     folder: Path
     one_file: Path
     forgetful: Path
+    returning: Path
 
     def program(self, kind: str) -> Path:
         return self.folder if kind == "folder" else self.one_file
@@ -70,6 +71,7 @@ def build(place: Path) -> Build:
         folder=place / "dist" / "folder" / f"starfall{suffix}",
         one_file=place / "dist" / f"starfall{suffix}",
         forgetful=place / "dist" / "folder" / f"forgetful{suffix}",
+        returning=place / "dist" / f"returning{suffix}",
     )
 
 
@@ -144,9 +146,13 @@ class Place:
         assert len(found) == count
         return list(found)
 
+    def unpacked(self) -> int:
+        """How many processes have their files in the temporary folder."""
+        return len(list(self._temporary.iterdir()))
+
     def left(self, program: Path) -> bool:
         """Whether anything is left of a frozen game but its data: a process, a temporary file."""
-        return bool(processes(program) or any(self._temporary.iterdir()))
+        return bool(processes(program) or self.unpacked())
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,22 @@ def test_killed(built: Build, place: Place, kind: str) -> None:
     assert place.complaints() == ""
 
 
+def test_a_game_that_quits_pygame_and_plays_on(built: Build, place: Place) -> None:
+    """The process that was to deliver after the exit is called off: it goes, and takes what it had unpacked along. The
+    session goes on, and is delivered once, after the real exit."""
+    game = place.play(built.returning)
+    place.desktop.close_button(place.windows(built.returning)[0][0])
+    eventually(lambda: tasks(built.returning) == {"afterwards"}, "a process waits for the exit")
+    eventually(lambda: place.windows(built.returning), "the game has a window again")
+    eventually(lambda: not tasks(built.returning), "nobody waits for the exit any more")
+    assert place.unpacked() == 1
+    game.close()
+    (session,) = place.received(1)
+    assert (session["number"], session["reason"]) == (1, "quit")
+    eventually(lambda: not place.left(built.returning), "nothing is left of the game")
+    assert place.complaints() == ""
+
+
 def test_without_freeze_support(built: Build, place: Place) -> None:
     """A game that forgot the call is not started once more, since it would open a window: its next start delivers."""
     place.play(built.forgetful).close()

@@ -32,6 +32,7 @@ def run(quick: bool) -> Row:
         f"Each in a fresh process, {rounds} rounds, taking turns; pygame was imported before. The install is one call "
         "on the game's thread, with a server that answers; `first` is a new folder, else there is an outbox of earlier "
         "runs that has so many ends to send. The peers' install is their own call, on a new folder.",
+        plotted=("import", "install, first"),
     )
     with Server() as server:
         for _ in range(rounds):
