@@ -32,7 +32,7 @@ WAIT_AT_EXIT = 2.0
 """Seconds that `exit_delivery="wait"` waits for the last delivery; Sentry's default shutdown_timeout."""
 
 NO_SECRET = "none"
-"""Stands in the path where no secret is set; `gs-pygame serve` without --secret takes any."""
+"""Stands in the path where no secret is set; `gs-pygame serve` without GS_PYGAME_SECRET takes any."""
 
 Answered = Callable[[EndSessionResponse], None]
 

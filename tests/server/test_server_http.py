@@ -100,7 +100,7 @@ def test_the_path_decides_who_is_let_in(store: Store, path: str, status: int) ->
 
 
 def test_without_a_secret_every_secret_is_accepted(client: httpx.Client) -> None:
-    """A server started without --secret and --api-key is open, with a key in the path or without."""
+    """A server that was told no secret and no key is open, with a key in the path or without."""
     for number, path in enumerate([PATH, "/ANY" + PATH]):
         assert client.post(path, json=end(f"r{number}")).status_code == 200
 
