@@ -134,16 +134,16 @@ class Courier:
             self._say(logging.WARNING, f"the outbox cannot be read or written: {error}")
             return self._wait(self._backoff.next())
 
-    def idle(self) -> float | None:
-        """Between two turns. Seconds until the destination is to give up what it holds; None: it has."""
+    def idle(self, delay: float | None) -> float | None:
+        """After a turn that asked for `delay`: that, or sooner, when the destination is to give up what it holds."""
         if self._idle_from is None:
-            return None
+            return delay
         left = self._idle_from + IDLE - self._clock.now().elapsed
         if left > 0:
-            return left
+            return left if delay is None else min(left, delay)
         self._idle_from = None
         self._destination.close()
-        return None
+        return delay
 
     def close(self) -> None:
         self._free_lock()

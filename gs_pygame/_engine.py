@@ -190,8 +190,7 @@ class Engine:
             if self._flush_due:
                 self._flush_due = False
                 self._keep_house()
-            delays = [delay for delay in (self._courier.turn(), self._courier.idle()) if delay is not None]
-            return min(delays, default=None)
+            return self._courier.idle(self._courier.turn())
         except (OSError, OutboxError) as error:
             self.trouble(error)
             return HEARTBEAT

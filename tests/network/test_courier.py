@@ -346,15 +346,16 @@ def test_the_line(scene: Scene) -> None:
 
 def test_a_destination_holds_nothing_for_long(scene: Scene) -> None:
     """Ten seconds after the last attempt it gives up what it holds; the next end goes all the same."""
-    assert scene.courier.idle() is None
+    assert scene.courier.idle(None) is None
     scene.put()
     scene.wait()
-    assert scene.courier.idle() == pytest.approx(10, abs=0.01)
+    assert scene.courier.idle(None) == pytest.approx(10, abs=0.01)
+    assert scene.courier.idle(0.0) == 0.0
     scene.wait(9)
-    assert scene.courier.idle() == pytest.approx(1, abs=0.01)
+    assert scene.courier.idle(60.0) == pytest.approx(1, abs=0.01)
     assert not scene.fake.closed
     scene.wait(1.1)
-    assert scene.courier.idle() is None
+    assert scene.courier.idle(None) is None
     assert scene.fake.closed
     scene.put()
     scene.wait()
