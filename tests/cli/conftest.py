@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from cli_kit import Command
 
 from gs_pygame.testing import FaultServer
-from tests.disk.disk_kit import Disk, mount
+from tests.disk.disk_kit import Disk, mounted
 
 
 @pytest.fixture(autouse=True)
@@ -60,13 +59,5 @@ def server() -> Iterator[FaultServer]:
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
     """A disk of 16 MiB; the folder on it does not exist yet."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if not mount(place):
-        if os.environ.get("CI"):
-            pytest.fail("this machine lets nobody mount a tmpfs")
-        pytest.skip("mounting a tmpfs takes root on Linux")
-    try:
-        yield Disk(place)
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
+    with mounted(tmp_path / "disk") as made:
+        yield made

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pygame
 import pytest
-from disk_kit import Disk, mount
+from disk_kit import Disk, mounted
 
 from gs_pygame import testing
 from gs_pygame.testing import Player
@@ -17,16 +15,8 @@ from gs_pygame.testing import Player
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    path = tmp_path / "disk"
-    path.mkdir()
-    if not mount(path):
-        if os.environ.get("CI"):
-            pytest.fail("this machine lets nobody mount a tmpfs")
-        pytest.skip("mounting a tmpfs takes root on Linux")
-    try:
-        yield Disk(path)
-    finally:
-        subprocess.run(["umount", "--lazy", path], check=True)
+    with mounted(tmp_path / "disk") as made:
+        yield made
 
 
 @pytest.fixture

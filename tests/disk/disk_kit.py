@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 _BLOCK = 4096  # bytes: a tmpfs gives whole pages
 
@@ -43,3 +48,16 @@ def mount(path: Path) -> bool:
         return False
     command = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=700", "tmpfs", str(path)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@contextmanager
+def mounted(path: Path) -> Iterator[Disk]:
+    """A disk at `path`, for a test that is skipped where nobody may mount one, which CI must be able to."""
+    path.mkdir()
+    if not mount(path):
+        reason = "mounting a tmpfs takes root on Linux"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    try:
+        yield Disk(path)
+    finally:
+        subprocess.run(["umount", "--lazy", path], check=True)
