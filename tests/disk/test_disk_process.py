@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable
 
 from core_kit import DEADLINE, child, line_of, tell
-from disk_kit import Disk
+from disk_kit import Disk, remove
 
 from gs_pygame.testing import FaultServer
 
@@ -64,7 +63,7 @@ def test_the_folder_is_removed_and_the_game_killed(disk: Disk) -> None:
             for word in ("end", "end"):
                 tell(game, word)
                 assert line_of(game) == word
-            shutil.rmtree(disk.folder)
+            remove(disk.folder)
             eventually((disk.folder / "outbox.sqlite3").exists)
             tell(game, "end")
             assert line_of(game) == "end"
@@ -89,7 +88,7 @@ def test_the_folder_is_removed_under_two_copies(disk: Disk) -> None:
             for game in (one, other):
                 tell(game, "end")
                 assert line_of(game) == "end"
-            shutil.rmtree(disk.folder)
+            remove(disk.folder)
             for game in (one, other):
                 tell(game, "end")
                 assert line_of(game) == "end"
