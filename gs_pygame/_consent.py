@@ -14,6 +14,7 @@ log = logging.getLogger("gs_pygame")
 
 CONSENTS: tuple[Consent, ...] = get_args(Consent)
 _NAME = "consent"
+_AWAITED = "consent.awaited"
 
 
 def load(folder: Path) -> Consent | None:
@@ -23,6 +24,26 @@ def load(folder: Path) -> Consent | None:
         if choice in CONSENTS:
             return choice
     return None
+
+
+def is_awaited(folder: Path) -> bool:
+    """Whether the game keeps ends there that nobody may send before the player has chosen."""
+    return (folder / _AWAITED).exists() and load(folder) is None
+
+
+def effective(folder: Path, setting: Consent) -> Consent:
+    """The player's choice, or without one the game's `setting`, of which a note is left for whoever else could send."""
+    choice = load(folder)
+    if choice is not None:
+        return choice
+    note = folder / _AWAITED
+    with contextlib.suppress(OSError):  # it is there already; or where it cannot be, no ends are either
+        if setting == "pending":
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            note.touch(mode=0o600, exist_ok=False)
+        else:
+            note.unlink(missing_ok=True)
+    return setting
 
 
 def store(folder: Path, choice: Consent) -> None:

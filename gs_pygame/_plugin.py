@@ -68,7 +68,7 @@ class SessionPlugin:
         self._clock = clock or SystemClock()
         self._adapter, self._about = self._meet_pygame(focused, visible)
         self._folder = self.settings.folder.absolute()  # a game may change its working directory later
-        self._apply(_consent.load(self._folder) or self.settings.consent)
+        self._apply(_consent.effective(self._folder, self.settings.consent))
         self._watch = ExitWatch(self._close, self._forked)
         if self.settings.hook:
             self._adapter.hook()

@@ -70,8 +70,7 @@ def flush(
     """Deliver what is ready, now.
 
     The game may be running: each end is sent once, and its open session stays open. What killed games left is recovered
-    first. A player's stored choice is respected; a game that waits for one with install(consent="pending") leaves no
-    note of that, so then it is for you to know.
+    first. Nothing is sent without the player's consent, where they have refused it or the game still waits for it.
     """
     _log.addHandler(logging.NullHandler())  # the result says what a log would
     with complaints("flush"):
@@ -113,6 +112,8 @@ def _refuse_what_must_stay(folder: Path, settings: Settings) -> None:
     choice = _consent.load(folder)
     if choice not in (None, "granted"):
         raise GsPygameError(f"the player's consent is {choice}: nothing is sent")
+    if _consent.is_awaited(folder):
+        raise GsPygameError("the game still waits for the player's consent: nothing is sent")
     with closing(Browser(folder / OUTBOX)) as browser:
         if not browser.is_of_today():
             raise OutboxError(

@@ -156,3 +156,10 @@ def _choice(folder: Path) -> Iterator[Finding]:
         yield Finding(
             "consent", "note", f"the player's choice is {choice}: {kept}", "It is theirs: ask them, and set_consent()."
         )
+    elif _consent.is_awaited(folder):
+        yield Finding(
+            "consent",
+            "note",
+            "the game waits for the player's choice: ends are kept, and not sent",
+            'Ask them, and set_consent(); or install() with consent="granted", if you may.',
+        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import uuid
+from contextlib import closing
 
 from .._errors import ConfigurationError
 from .._settings import Settings
@@ -25,24 +25,16 @@ def look_at_server(settings: Settings) -> Finding:
         return Finding("server", "fault", "its settings are wrong", f"{error}.")
     request_id = f"doctor-{uuid.uuid4()}"
     # Wrong in two ways: no server may take it for a session's end.
-    body = {"@class": ".NoRequest", "requestId": request_id, "scriptData": "doctor"}
-    return _ask(settings, json.dumps(body).encode(), request_id)
-
-
-def _ask(settings: Settings, body: bytes, request_id: str) -> Finding:
-    from ..destinations._http import Poster
-
-    destination = gamesparks(settings)
-    poster = Poster(destination._url)
-    answer = poster.post(body)
-    poster.close()
+    request = {"@class": ".NoRequest", "requestId": request_id, "scriptData": "doctor"}
+    with closing(gamesparks(settings)) as destination:
+        answer = destination.post(request)
     if isinstance(answer, Retry):
         if answer.severe:
             cure = "Have the certificate renewed, or set this computer's clock; never switch the check off."
         else:
             cure = "Start the server (gs-pygame serve), check the endpoint, or let this computer through to it."
         return Finding("server", "fault", answer.why, cure)
-    outcome = destination._outcome_of(answer, request_id)
+    outcome = destination.outcome_of(answer, request_id)
     if isinstance(outcome, Rejected):
         secret = "" if settings.secret else " (no secret is set)"
         return Finding("server", "ok", f"it answers, verifiably, and lets this game in{secret}")

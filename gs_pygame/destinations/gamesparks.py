@@ -42,19 +42,23 @@ class GameSparks:
         return f"<{type(self).__name__}>"
 
     def deliver(self, end: End) -> Outcome:
+        answer = self.post(request_of(end))
+        return answer if isinstance(answer, Retry) else self.outcome_of(answer, end.request_id)
+
+    def post(self, request: dict[str, Any]) -> Answer | Retry:
+        """What the server says to `request`; Retry if it says nothing."""
         if self._poster is None:
             from ._http import Poster
 
             self._poster = Poster(self._url)
-        answer = self._poster.post(json.dumps(request_of(end)).encode())
-        return answer if isinstance(answer, Retry) else self._outcome_of(answer, end.request_id)
+        return self._poster.post(json.dumps(request).encode())
 
     def close(self) -> None:
         if self._poster is not None:
             self._poster.close()
 
-    def _outcome_of(self, answer: Answer, request_id: str) -> Outcome:
-        """What an answer means."""
+    def outcome_of(self, answer: Answer, request_id: str) -> Outcome:
+        """What the server's answer to the request of that id means."""
         status = answer.status
         if status in (401, 403):
             return Pause(f"the server does not let us in (HTTP {status}): check secret, credential and api_key")

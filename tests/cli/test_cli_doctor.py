@@ -259,6 +259,14 @@ def test_what_is_worth_a_note(path: Path) -> None:
     assert {found[name].state for name in ("outbox", "set aside", "consent")} == {"note"}
 
 
+def test_a_choice_that_is_awaited(path: Path) -> None:
+    """The game keeps ends until it has asked."""
+    fill_with_all(path)
+    _consent.effective(path.parent, "pending")
+    found = by_name(look_at_folder(path.parent))["consent"]
+    assert (found.state, "waits for the player's choice" in found.said) == ("note", True)
+
+
 def test_ends_of_the_future(path: Path) -> None:
     """A clock that was ahead, or is behind now."""
     with closing(Outbox(path)) as outbox:

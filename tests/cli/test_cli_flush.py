@@ -107,6 +107,20 @@ def test_the_players_choice(command: Command, path: Path, server: FaultServer, c
     assert server.requests == []
 
 
+def test_a_choice_that_is_awaited(command: Command, path: Path, server: FaultServer) -> None:
+    """A game keeps ends and has not asked yet: only the game, or the player's yes, lets them go."""
+    fill(path, "a")
+    for allow in (lambda: _consent.effective(path.parent, "granted"), lambda: _consent.store(path.parent, "granted")):
+        _consent.effective(path.parent, "pending")
+        done = command.on("flush", "--endpoint", server.url)
+        assert done.err == "gs-pygame flush: the game still waits for the player's consent: nothing is sent\n"
+        assert (done.code, server.requests) == (1, [])
+        allow()
+        assert not _consent.is_awaited(path.parent)
+    assert command.on("flush", "--endpoint", server.url).code == 0
+    assert sent(server) == ["d_a"]
+
+
 @pytest.mark.parametrize("switch", ["GS_PYGAME_DISABLED", "DO_NOT_TRACK"])
 def test_switched_off(
     command: Command, path: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch, switch: str

@@ -16,7 +16,7 @@ import pytest
 from core_kit import DEADLINE, ENDPOINT, T0
 
 import gs_pygame
-from gs_pygame import EndSessionResponse, Session, SessionPlugin, Settings, testing
+from gs_pygame import EndSessionResponse, Session, SessionPlugin, Settings, _consent, testing
 from gs_pygame._backoff import Backoff
 from gs_pygame._courier import Courier
 from gs_pygame._outbox import Outbox
@@ -583,6 +583,18 @@ def test_pending_keeps_and_does_not_send(player: Player) -> None:
     plugin.set_consent("granted")
     player.wait(1)
     assert ended(player) == [("explicit", 3.0, 3.0)]
+
+
+def test_a_pending_choice_is_noted_for_others(player: Player, folder: Path) -> None:
+    """Whoever else could send sees that a choice is awaited: until it is made, or the game no longer asks."""
+    install(consent="pending").close()
+    assert _consent.is_awaited(folder)
+    install(consent="pending").close()
+    install(consent="granted").close()
+    assert not _consent.is_awaited(folder)
+    plugin = install(consent="pending")
+    plugin.set_consent("granted")
+    assert not _consent.is_awaited(folder)
 
 
 def test_granted_can_become_pending(player: Player) -> None:

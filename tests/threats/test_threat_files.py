@@ -27,7 +27,7 @@ PRECIOUS = b"somebody else's file"
 def played(folder: Path) -> Iterator[Player]:
     """A game that has ended a session, and plays the next one."""
     player = Player(frame=lambda: None)
-    with player.plugin(Settings(data_dir=folder, hook=False)) as plugin:
+    with player.plugin(Settings(data_dir=folder, hook=False, consent="pending")) as plugin:
         plugin.set_consent("granted")
         player.clock.advance(1)
         plugin.end_session()
@@ -63,7 +63,8 @@ def test_modes(tmp_path: Path, umask: None) -> None:
         folders = {name: found.pop(name) for name in ("data", "runs")}
         assert folders == {"data": 0o700, "runs": 0o700}
         assert found == dict.fromkeys(found, 0o600)
-    assert {"outbox.sqlite3", "outbox.sqlite3-wal", "outbox.sqlite3-shm", "consent", "delivery.lock"} <= set(during)
+    assert {"outbox.sqlite3", "outbox.sqlite3-wal", "outbox.sqlite3-shm", "delivery.lock"} <= set(during)
+    assert {"consent", "consent.awaited"} <= set(during)
     assert any(".damaged-" in name for name in damaged)
 
 
@@ -92,7 +93,7 @@ def test_a_link_that_leads_to_no_folder(tmp_path: Path, target: str, caplog: pyt
     assert target == "nowhere" or (tmp_path / target).read_bytes() == PRECIOUS
 
 
-@pytest.mark.parametrize("name", ["consent.new", "consent", "delivery.lock", "salvage.lock"])
+@pytest.mark.parametrize("name", ["consent.new", "consent", "consent.awaited", "delivery.lock", "salvage.lock"])
 @pytest.mark.parametrize("there", [True, False], ids=["leads to a file", "leads nowhere"])
 def test_a_link_in_the_folder(tmp_path: Path, name: str, there: bool) -> None:
     """A file of ours is a link to somebody else's: that one is neither altered nor made, and the game goes on, even if

@@ -114,7 +114,7 @@ def test_any_reply_has_an_outcome_that_the_outbox_takes(
 
     class Once(FakeDestination):
         def deliver(self, end: Any) -> Outcome:
-            self.outcome = gamesparks._outcome_of(Answer(status, after, body), end.request_id)
+            self.outcome = gamesparks.outcome_of(Answer(status, after, body), end.request_id)
             return self.outcome
 
     destination = Once()
@@ -148,7 +148,7 @@ def test_an_answer_as_deep_as_python_reads_can_be_kept(where: str) -> None:
     """Some levels below the depth that Python's reader gives up at, its writer does: no end may hang on that."""
     gamesparks = GameSparks("http://127.0.0.1:9", "secret")
     for levels in range(900, 1000):
-        outcome = gamesparks._outcome_of(Answer(200, None, deep(levels, where)), f"d_{ID}")
+        outcome = gamesparks.outcome_of(Answer(200, None, deep(levels, where)), f"d_{ID}")
         if isinstance(outcome, Delivered):
             kept = outcome.response.to_json()
             assert below(20, kept) == outcome.response
