@@ -93,7 +93,7 @@ def test_away_means_minimised(stage: Stage) -> None:
     (first,) = stage.server.wait_for(1)
     assert first.reason == "background"
     assert stage.measured("endedAt, minimised", left.off(first.ended)) <= EXACT
-    assert abs(first.active - first.wall) <= 0.05
+    assert abs(first.active - first.wall) <= EXACT
     back = game.take_focus()
     past_the_grace()
     game.close()

@@ -21,7 +21,7 @@ def test_killed_while_active(stage: Stage, seconds: float) -> None:
     lost = stage.measured("endedAt, killed", end.ended - killed.before)
     assert lost <= 1.0
     assert end.ended <= killed.after
-    assert abs(end.active - end.wall) <= 0.05
+    assert abs(end.active - end.wall) <= EXACT
 
 
 def test_killed_while_away(stage: Stage) -> None:

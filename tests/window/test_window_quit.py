@@ -19,7 +19,7 @@ def test_close_button(stage: Stage) -> None:
     (end,) = stage.server.wait_for(1)
     assert (end.reason, end.number, end.previous_id) == ("quit", 1, None)
     assert stage.measured("endedAt, closed", closed.off(end.ended)) <= EXACT
-    assert abs(end.active - end.wall) <= 0.05
+    assert abs(end.active - end.wall) <= EXACT
 
 
 @pytest.mark.parametrize("kind", ["frames", "waiting --refuse", "waiting --blocked --refuse"])
