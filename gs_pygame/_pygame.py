@@ -96,10 +96,10 @@ class Adapter:
             _Hook(pygame.event, "get", self.after_events),
             _Hook(pygame.event, "poll", self.after_event),
             _WaitHook(pygame.event, "wait", self.after_event, self.sample, self._must_slice),
-            _Hook(pygame.event, "pump", self._after_call),
-            _Hook(pygame.event, "clear", self._after_call),
-            _Hook(pygame.display, "flip", self._after_call),
-            _Hook(pygame.display, "update", self._after_call),
+            _Hook(pygame.event, "pump", self.sample),
+            _Hook(pygame.event, "clear", self.sample),
+            _Hook(pygame.display, "flip", self.sample),
+            _Hook(pygame.display, "update", self.sample),
             _QuitHook(pygame, "quit", self._after_quit, self._before_quit),
         ]
         for hook in self._hooks:
@@ -114,8 +114,8 @@ class Adapter:
 
     # What the hooks call
 
-    def sample(self) -> None:
-        """Look whether the player is there. Under 0.1 us where nothing has changed."""
+    def sample(self, result: object = None) -> None:
+        """Look whether the player is there, whatever a call's `result`. Under 0.1 us where nothing has changed."""
         signals = self.signals
         if signals is None:
             return
@@ -141,9 +141,6 @@ class Adapter:
         """A game got one event, or NOEVENT."""
         if event.type in _TELLING:
             self._guarded(self._hear, event.type)
-        self.sample()
-
-    def _after_call(self, result: object) -> None:
         self.sample()
 
     def _before_quit(self) -> None:

@@ -82,7 +82,8 @@ def _markdown(about: dict[str, Any], rows: Sequence[Row]) -> str:
         f"Versions: {versions}.",
         "",
         "Ratios are the result, absolute times are context. A cell holds the figure of all rounds, the least and the "
-        "most of one round in brackets, and the ratio to the line that the row names.",
+        "most of one round in brackets, and the ratio to the line that the row names. The disk is flushed before each "
+        "measuring process.",
         "",
         *_budgets(rows),
     ]

@@ -11,7 +11,7 @@ from ..kit import Budget, Figure, Row, Server, answer, fill, measure, scratch, s
 from ..subjects import PEERS, SUBJECTS
 
 ENDS = (0, 1_000, 100_000)
-ROUNDS = 7
+ROUNDS = 15  # in slow minutes of a machine an install takes thrice as long
 
 MODULES = {
     "gs_pygame": "gs_pygame",
