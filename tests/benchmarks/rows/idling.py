@@ -12,7 +12,7 @@ from ..kit import Budget, Figure, Row, Server, answer, answer_in, play, scratch,
 from ..subjects import PEERS, SUBJECTS
 
 SETTLED, PART, PARTS = 5.0, 30.0, 3
-AT_ONCE = 2  # games: a core for each, or they take each other's caches away
+AT_ONCE = 2  # games: a core for each
 HOUR = 3600.0
 
 
