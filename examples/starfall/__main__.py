@@ -12,7 +12,7 @@ import appdirs
 
 import gs_pygame
 
-from .server import PORT, SECRET, Remote, Server, choose_port
+from .server import PORT, SECRET, Remote, Server
 
 START_PATIENCE = 15.0
 
@@ -35,7 +35,7 @@ def main() -> int:
     folder = own or Path(appdirs.user_data_dir("Starfall", "gs_pygame"))
     with suppress(OSError):  # then nothing is kept, and the game can still be played
         folder.mkdir(parents=True, exist_ok=True)
-    server = Remote(options.server) if options.server else Server(choose_port(options.port), folder / "server.sqlite3")
+    server = Remote(options.server) if options.server else Server(options.port, folder / "server.sqlite3")
     server.start()
     try:
         return _play(server, folder, own, options.headless)

@@ -21,28 +21,10 @@ LINGER = 3.0  # seconds after a game that said goodbye: its last session is sent
 GOODBYE = b"goodbye"
 
 
-def choose_port(wanted: int = PORT) -> int:
-    """`wanted`, which a game that has just ended may hold for a moment longer, or the next free port."""
-    patience = time.monotonic() + LINGER + 0.5
-    while not _free(wanted) and time.monotonic() < patience:
-        time.sleep(0.1)
-    return next((port for port in range(wanted, wanted + 100) if _free(port)), wanted)
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        if sys.platform != "win32":  # there the option would let two programs share the port
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
 class Server:
+    """`address` has the wanted port until wait() has returned True: then the real one, if that was taken."""
+
     def __init__(self, port: int, database: Path) -> None:
-        self.port = port
         self.address = f"http://{HOST}:{port}"
         self._ready = threading.Event()
         self._database = database
@@ -63,8 +45,9 @@ class Server:
     def start(self) -> None:
         """Return at once; wait() tells when it answers."""
         self._ready.clear()
+        port = self.address.rpartition(":")[2]
         self._child = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(self.port), str(self._database)],
+            [sys.executable, "-m", __name__, port, str(self._database)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).resolve().parents[2],
@@ -75,10 +58,11 @@ class Server:
         threading.Thread(target=self._listen, args=(self._child,), daemon=True).start()
 
     def _listen(self, child: subprocess.Popen[bytes]) -> None:
-        """The child prints one line when it answers, and nothing more until its output ends with it."""
+        """The child prints its address when it answers, and nothing more until its output ends with it."""
         assert child.stdout is not None
         with child.stdout as said:
-            if said.readline():
+            if address := said.readline().decode().strip().rstrip("/"):
+                self.address = address
                 self._ready.set()
             said.read()
         child.wait()
@@ -142,10 +126,34 @@ def main(port: int, database: str) -> None:
         sys.exit(f"Starfall's server did not start ({missing}). It needs: pip install 'gs-pygame[server]'")
 
     threading.Thread(target=_leave_with_the_game, daemon=True).start()
-    try:
-        serve(HOST, port, f"sqlite:///{Path(database).as_posix()}", api_key=None, secret=SECRET)
-    except ServerError as error:
-        sys.exit(f"Starfall's server did not start: {error}")
+    _await_free(port)
+    first: ServerError | None = None
+    for candidate in range(port, port + 100):
+        try:
+            return serve(HOST, candidate, f"sqlite:///{Path(database).as_posix()}", api_key=None, secret=SECRET)
+        except ServerError as error:
+            if _is_free(candidate):  # then it was not the port
+                sys.exit(f"Starfall's server did not start: {error}")
+            first = first or error
+    sys.exit(f"Starfall's server did not start: {first}")
+
+
+def _await_free(port: int) -> None:
+    """Wait a little: a game that has just ended holds its port for a moment longer."""
+    patience = time.monotonic() + LINGER + 0.5
+    while not _is_free(port) and time.monotonic() < patience:
+        time.sleep(0.1)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        if sys.platform != "win32":  # there the option would let two programs share the port
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            return False
+    return True
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,28 @@ def test_starfall_headless_sends_its_session(tmp_path: Path) -> None:
     again = play("-m", "examples.starfall", "--headless", "1", "--data-dir", str(tmp_path), data_dir=tmp_path)
     assert again.returncode == 0, again.stderr
     assert re.search(r"^ +2 +explicit", again.stdout, re.MULTILINE), again.stdout
+
+
+def test_games_at_the_same_time_have_a_server_each(tmp_path: Path) -> None:
+    """They want the same port, and none of them has it when they look: each plays against a server of its own."""
+    folders = [tmp_path / name for name in "abc"]
+
+    def headless(folder: Path) -> str:
+        result = play("-m", "examples.starfall", "--headless", "5", "--data-dir", str(folder), data_dir=folder)
+        assert result.returncode == 0, result.stderr
+        return re.search(r"^Your sessions: (http://127\.0\.0\.1:\d+)/$", result.stdout, re.MULTILINE)[1]  # type: ignore[index]
+
+    with ThreadPoolExecutor() as games:
+        addresses = set(games.map(headless, folders))
+    assert len(addresses) == len(folders)
+
+
+def test_a_port_that_nobody_can_have_is_said(tmp_path: Path) -> None:
+    """Headless, where the session's arrival is the point: exit code 1 and the reason."""
+    game = ("-m", "examples.starfall", "--headless", "1", "--port", "70000", "--data-dir", str(tmp_path))
+    result = play(*game, data_dir=tmp_path)
+    assert result.returncode == 1
+    assert "port 70000 of 127.0.0.1 cannot be used" in result.stderr
 
 
 def test_headless_example_is_answered(server: ServerProcess, tmp_path: Path) -> None:
