@@ -11,6 +11,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from operator import attrgetter
 from types import ModuleType
 from typing import Any, Literal, Protocol
@@ -104,6 +105,8 @@ class Adapter:
         ]
         for hook in self._hooks:
             hook.put()
+        with suppress(pygame.error):  # the display is not initialised
+            self._knows_focus = self._focused()  # it may be lost before the first call, and the event be blocked
 
     def unhook(self) -> None:
         """Put back what is still ours; where someone wrapped us, pass through from now on."""

@@ -209,7 +209,8 @@ def test_killed_at_any_moment(folder: Path) -> None:
         played(script("pass"), folder, server.url)
         gone(folder)
         ids = [request.json["requestId"] for request in server.requests]
-        assert len(ids) == len(set(ids)) == 5
+        assert len(set(ids)) == 5
+        assert len(ids) <= 5 + 1  # the game's exit may cut off what it was just sending, which then goes out again
     assert [state for state, _, _ in on_disk(folder)] == ["delivered"] * 5
 
 

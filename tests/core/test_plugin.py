@@ -219,6 +219,16 @@ def test_pygame_quit_saves_a_quit_that_a_restart_takes_back(player: Player) -> N
     assert plugin.status().waiting == 0
 
 
+def test_a_focus_lost_before_the_first_call_is_noticed(player: Player) -> None:
+    """The window had the focus when the plugin was installed, and not when the game first asked for its events; none of
+    them tells of it."""
+    install()
+    player.focused = False
+    player.frame()
+    player.clock.advance(31)
+    assert ended(player) == [("background", 0.0, 0.0)]
+
+
 def test_pygame_quit_without_a_restart_ends_the_session(player: Player) -> None:
     """The process lives on without a window: after the grace the end goes, as a quit of that moment."""
     plugin = install()
