@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from window_kit import EXACT, Stage
+from window_kit import EXACT, Stage, wait_until
 
 pytestmark = pytest.mark.window
 
@@ -14,11 +12,11 @@ def test_only_time_in_the_window_counts(stage: Stage) -> None:
     """Of a session of 20 s with 8 s away within the grace, 12 s are active and 20 s are its length."""
     game = stage.play("frames", grace=30)
     started = game.lines[game.said.index("installed")][0]
-    time.sleep(started + 7 - time.time())  # real play
+    wait_until(started + 7)  # real play
     left = game.lose_focus()
-    time.sleep(left.after + 8 - time.time())  # really away
+    wait_until(left.after + 8)  # really away
     back = game.take_focus()
-    time.sleep(started + 20 - time.time())  # real play again
+    wait_until(started + 20)  # real play again
     closed = game.close()
     (end,) = stage.server.wait_for(1)
     wall = closed.after - started

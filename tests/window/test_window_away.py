@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from window_kit import AWAY, EXACT, GRACE, Game, Stage, eventually
+from window_kit import AWAY, EXACT, GRACE, Game, Stage, eventually, wait_until
 
 pytestmark = pytest.mark.window
 
@@ -17,8 +17,9 @@ def past_the_grace() -> None:
     time.sleep(GRACE + 0.5)
 
 
-def closed_without_a_break(stage: Stage, game: Game, away: float = 0.0) -> None:
-    """Close the game. One end may come of all that was done, and but `away` seconds of it (and flaps) not active."""
+def closed_without_a_break(stage: Stage, game: Game) -> None:
+    """Close the game. One end may come of all that was done, and only flaps of the focus are not active."""
+    away = game.without_focus()
     closed = game.close()
     (end,) = stage.server.wait_for(1)
     assert end.reason == "quit"
@@ -35,7 +36,7 @@ def test_focus_lost_beyond_the_grace(stage: Stage, kind: str) -> None:
     game = stage.play(*kind.split())
     left = game.lose_focus()
     stage.server.wait_for(1)
-    time.sleep(left.after + AWAY - time.time())
+    wait_until(left.after + AWAY)
     back = game.take_focus()
     past_the_grace()
     stage.server.wait_for(1)
@@ -70,7 +71,7 @@ def test_minimised_beyond_the_grace(stage: Stage) -> None:
     game = stage.play("frames")
     left = stage.desktop.minimize(game.window)
     stage.server.wait_for(1)
-    time.sleep(left.after + AWAY - time.time())
+    wait_until(left.after + AWAY)
     back = game.take_focus()
     game.close()
     first, second = stage.server.wait_for(2)
@@ -111,7 +112,7 @@ def test_flapping(stage: Stage) -> None:
     eventually(lambda: stage.desktop.is_active(game.window), "the game is active")
     past_the_grace()
     game.has_focus(True)
-    closed_without_a_break(stage, game, away=1.0)
+    closed_without_a_break(stage, game)
 
 
 def test_fullscreen_toggled(stage: Stage) -> None:
@@ -157,7 +158,7 @@ def test_show_desktop(stage: Stage) -> None:
     left = stage.desktop.show_desktop(True)
     game.has_focus(False)
     stage.server.wait_for(1)
-    time.sleep(left.after + AWAY - time.time())
+    wait_until(left.after + AWAY)
     stage.desktop.show_desktop(False)
     back = game.has_focus(True)  # openbox gives it back by itself if nobody else has it
     past_the_grace()

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from window_kit import AWAY, EXACT, GRACE, Stage
+from window_kit import AWAY, EXACT, GRACE, Stage, wait_until
 
 pytestmark = pytest.mark.window
 
@@ -30,7 +30,7 @@ def test_a_refused_quit(stage: Stage, kind: str) -> None:
         game.hears("refuse 1")
     stage.desktop.close_button(game.window)
     refused = game.expect("refused")
-    time.sleep(refused + 5 - time.time())  # real play, well past the grace
+    wait_until(refused + 5)  # real play, well past the grace
     stage.server.wait_for(0)
     closed = game.close()
     (end,) = stage.server.wait_for(1)
@@ -45,7 +45,7 @@ def test_a_refused_quit_and_then_away(stage: Stage) -> None:
     game.hears("refuse 1")
     stage.desktop.close_button(game.window)
     refused = game.expect("refused")
-    time.sleep(refused + 2 - time.time())  # play
+    wait_until(refused + 2)  # play
     left = game.lose_focus()
     (end,) = stage.server.wait_for(1)
     assert end.reason == "background"

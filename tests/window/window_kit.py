@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ AWAY = 3.0
 
 EXACT = 0.2
 """Seconds by which a moment or a length may be off: a frame or two, and what xdotool needs."""
+
+
+def wait_until(moment: float) -> None:
+    """In Unix time; on a busy machine it may have passed."""
+    time.sleep(max(0.0, moment - time.time()))
 
 
 @dataclass(frozen=True)
@@ -182,6 +188,11 @@ class Game:
         eventually(lambda: last()[1] == f"focus {int(expected)}", f"the focus {'comes' if expected else 'goes'}")
         return last()[0]
 
+    def without_focus(self) -> float:
+        """Seconds for which the game itself knew that it had the focus no more, and that are over."""
+        changes = [(when, text) for when, text in self.lines if text.startswith("focus")]
+        return sum(later - when for (when, text), (later, _) in pairwise(changes) if text == "focus 0")
+
     def take_focus(self) -> Moment:
         """Go to the game, and wait until it knows."""
         moment = self.desktop.activate(self.window)
@@ -254,9 +265,12 @@ class Stage:
         return game
 
     def play(self, name: str, *arguments: str, grace: float = GRACE, **environment: str) -> Game:
-        """Start one of the kit's games, and wait until the player is in it: its window has the focus."""
+        """Start one of the kit's games, and wait until the player is in it: its window has the focus, and the plugin, if
+        there is one, has had a call of the game's to see that.
+        """
         game = self.run(str(GAMES / f"{name}.py"), *arguments, grace=grace, **environment)
         game.has_focus(True)
+        eventually(lambda: "seen" in game.said or "without the plugin" in game.said, "the plugin sees the player")
         return game
 
     def next_start(self, ends: int) -> list[End]:

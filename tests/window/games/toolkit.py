@@ -14,6 +14,9 @@ import pygame
 SIZE = (240, 180)
 
 
+_plugin: Any = None
+
+
 def say(text: str) -> None:
     sys.stdout.write(f"{time.time():.6f} {text}\n")
 
@@ -25,17 +28,24 @@ def install(**settings: Any) -> Any:
         return None
     import gs_pygame
 
-    plugin = gs_pygame.install(app="Window", author="gs_pygame", exit_delivery="wait", **settings)
+    global _plugin
+    _plugin = gs_pygame.install(app="Window", author="gs_pygame", exit_delivery="wait", **settings)
     say("installed")
-    return plugin
+    return _plugin
 
 
 def say_focus() -> None:
-    """From now on say each change of the focus, whatever the game itself does in the meantime."""
+    """From now on say each change of the focus, whatever the game itself does in the meantime; and when the plugin has
+    seen the player in the game.
+    """
 
     def watch() -> None:
         last = None
+        seen = False
         while True:
+            if not seen and _plugin and _plugin._adapter._knows_focus:
+                seen = True
+                say("seen")
             try:
                 focused = pygame.key.get_focused()
             except pygame.error:  # not initialised (any more)
