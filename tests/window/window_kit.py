@@ -265,8 +265,8 @@ class Stage:
         return game
 
     def play(self, name: str, *arguments: str, grace: float = GRACE, **environment: str) -> Game:
-        """Start one of the kit's games, and wait until the player is in it: its window has the focus, and the plugin, if
-        there is one, has had a call of the game's to see that.
+        """Start one of the kit's games, and wait until the player is in it: its window has the focus, and the plugin,
+        if any, has had a call to see that.
         """
         game = self.run(str(GAMES / f"{name}.py"), *arguments, grace=grace, **environment)
         game.has_focus(True)
