@@ -23,8 +23,11 @@ from gs_pygame._lock import FileLock
 from gs_pygame.testing import FaultServer
 from gs_pygame.testing.replies import drip, silence
 
-SPARE = 1.0
-"""Seconds beside the limit: Python has to start, and to notice that the game has gone."""
+SPARE = 3.0
+"""Seconds beside the limit: on a busy machine Python has to start, and to notice that the game has gone."""
+
+AT_ONCE = 4.0
+"""Seconds of an exit that waits for nothing, on a busy machine: what it could wait for takes five, fifteen, or more."""
 
 HANG = """
 hang = "import socket, time\\nsocket.getaddrinfo = lambda *_, **__: time.sleep(60)\\n"
@@ -150,7 +153,7 @@ def lingering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Li
 def test_no_process_outlives_the_limit(lingering: dict[str, Lingering], how: str) -> None:
     """It was there, and it is gone; the exit did not wait for anything."""
     lingering[how].is_gone_in_time()
-    assert lingering[how].exit < 1.0
+    assert lingering[how].exit < AT_ONCE
 
 
 def test_nothing_is_lost_meanwhile(lingering: dict[str, Lingering]) -> None:

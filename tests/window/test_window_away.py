@@ -53,8 +53,7 @@ def test_focus_lost_beyond_the_grace(stage: Stage, kind: str) -> None:
 def test_minimised_and_restored_within_the_grace(stage: Stage, kind: str) -> None:
     """A game that is minimised and restored within the grace goes on with its session; that time is not active."""
     game = stage.play(*kind.split(), grace=5)
-    left = stage.desktop.minimize(game.window)
-    game.has_focus(False)
+    left = game.minimize()
     time.sleep(GRACE)
     back = game.take_focus()
     past_the_grace()
@@ -69,7 +68,7 @@ def test_minimised_and_restored_within_the_grace(stage: Stage, kind: str) -> Non
 def test_minimised_beyond_the_grace(stage: Stage) -> None:
     """A game that is minimised for 3 s has ended at that moment, and begins anew when it is restored."""
     game = stage.play("frames")
-    left = stage.desktop.minimize(game.window)
+    left = game.minimize()
     stage.server.wait_for(1)
     wait_until(left.after + AWAY)
     back = game.take_focus()
@@ -155,8 +154,7 @@ def test_tool_window(stage: Stage) -> None:
 def test_show_desktop(stage: Stage) -> None:
     """ "Show desktop" for 3 s is an end; the new session begins when the game has the focus again."""
     game = stage.play("frames")
-    left = stage.desktop.show_desktop(True)
-    game.has_focus(False)
+    left = game.knows(False, stage.desktop.show_desktop(True))
     stage.server.wait_for(1)
     wait_until(left.after + AWAY)
     stage.desktop.show_desktop(False)

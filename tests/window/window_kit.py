@@ -195,15 +195,19 @@ class Game:
 
     def take_focus(self) -> Moment:
         """Go to the game, and wait until it knows."""
-        moment = self.desktop.activate(self.window)
-        self.has_focus(True)
-        return moment
+        return self.knows(True, self.desktop.activate(self.window))
 
     def lose_focus(self) -> Moment:
         """Go elsewhere, and wait until the game knows."""
-        moment = self.desktop.go_elsewhere()
-        self.has_focus(False)
-        return moment
+        return self.knows(False, self.desktop.go_elsewhere())
+
+    def minimize(self) -> Moment:
+        """Make it an icon, and wait until the game knows."""
+        return self.knows(False, self.desktop.minimize(self.window))
+
+    def knows(self, focused: bool, done: Moment) -> Moment:
+        """From before it was `done` until the game itself could know."""
+        return Moment(done.before, max(done.after, self.has_focus(focused)))
 
     def close(self) -> Moment:
         """The close button; waits until the process is gone."""
