@@ -60,6 +60,6 @@ def _cure(status: int) -> str:
         return "Set the endpoint to the address that it redirects to."
     if 200 <= status < 300:
         return "Log in to this network (a portal's page?), or set the endpoint to a GameSparks-compatible server."
-    if status in (404, 405):
+    if status in (404, 405, 501):
         return "Check the endpoint's host and path: something else answers there."
     return "Look into the server's log; ends wait on disk until it is well."

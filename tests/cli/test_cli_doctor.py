@@ -308,6 +308,7 @@ def test_the_real_server(tmp_path: Path) -> None:
         (replies.redirect("https://elsewhere.example"), "redirects", "Set the endpoint"),
         (replies.answer(401), "does not let us in", "GS_PYGAME_SECRET"),
         (replies.answer(404), "HTTP 404", "Check the endpoint's host and path"),
+        (replies.answer(501), "HTTP 501", "Check the endpoint's host and path"),  # a web server that knows no POST
         (replies.answer(503), "HTTP 503", "server's log"),
         (replies.reset_before, "no connection", "Start the server"),
         (replies.truncated, "broke off", "Log in to this network"),
