@@ -174,7 +174,7 @@ sys.stdin.readline()
 def test_it_goes_when_nobody_has_anything_to_say(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its game may have died while another process has its pipe; the next end is another one's."""
     monkeypatch.setattr(_detached, "_PROGRAM", _detached._PROGRAM.replace("become(", "from gs_pygame import _sending\n"
-                        "_sending.ALONE = 0.1\nbecome("))  # fmt: skip
+                        "_sending.ALONE = 2.0\nbecome("))  # fmt: skip
     with sender(server) as sending:
         assert isinstance(sending.deliver(END), Delivered)
         assert sending._process is not None
