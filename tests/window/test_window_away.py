@@ -119,7 +119,7 @@ def test_fullscreen_toggled(stage: Stage) -> None:
     game = stage.play("frames")
     for _ in range(5):
         game.hears("fullscreen")
-        time.sleep(0.5)  # the events of one change come in over about 0.2 s
+        game.settles()
     past_the_grace()
     game.has_focus(True)
     game.hears("fullscreen")

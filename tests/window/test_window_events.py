@@ -20,7 +20,7 @@ def through_everything(stage: Stage, kind: str, **environment: str) -> Game:
     doings = [
         game.lose_focus,
         game.take_focus,
-        lambda: stage.desktop.minimize(game.window) and game.has_focus(False),
+        game.minimize,
         game.take_focus,
         lambda: stage.desktop.press("space"),
     ]
@@ -28,7 +28,7 @@ def through_everything(stage: Stage, kind: str, **environment: str) -> Game:
         doings += [lambda: game.hears("fullscreen"), lambda: game.hears("fullscreen"), lambda: game.hears("refuse 1")]
     doings += [lambda: stage.desktop.close_button(game.window) and game.expect("refused"), lambda: time.sleep(GRACE)]
     for do in doings:
-        time.sleep(0.5)  # let the events of one doing come in before the next
+        game.settles()
         do()
     game.close()
     return game

@@ -29,6 +29,10 @@ GRACE = 1.0
 AWAY = 3.0
 """Seconds away: well past the grace."""
 
+CALM = 0.5
+"""Seconds without a word after which a game has heard of all that was done: the events of one change of the window
+come in over about 0.2 s."""
+
 EXACT = 0.2
 """Seconds by which a moment or a length may be off: a frame or two, and what xdotool needs."""
 
@@ -187,6 +191,11 @@ class Game:
 
         eventually(lambda: last()[1] == f"focus {int(expected)}", f"the focus {'comes' if expected else 'goes'}")
         return last()[0]
+
+    def settles(self) -> None:
+        """Wait until it has had nothing to say for CALM."""
+        since = time.time()
+        eventually(lambda: time.time() - max(since, self.lines[-1][0]) >= CALM, "the game settles")
 
     def without_focus(self) -> float:
         """Seconds for which the game itself knew that it had the focus no more, and that are over."""
