@@ -51,7 +51,7 @@ class Line:
 class Courier:
     """Takes what is ready in `outbox` to `destination`.
 
-    `lock_path`: the delivery lock's file, None for an outbox in memory. `may_send`: whether the player consents.
+    `lock_path`: the delivery lock's file, None for an outbox in memory. `may_send`: asked before each attempt.
     `lock_wait`: seconds until it looks again whether another copy delivers. `run`: who tells the game of receipts.
     `on_receipt`: called after the outbox has the receipt. `on_rest`: called when all has been tried that can be.
     """
@@ -122,11 +122,11 @@ class Courier:
                 if not self._take_lock():
                     return self._lock_wait
                 queue = self._outbox.ready(self._batch_size)  # again: another copy may just have delivered these
-            if not queue:
-                self._free_lock()
-                self._rest()
-                return None
-            return self._deliver(queue)
+            if queue and self._may_send():  # again: what was just read may have been written by an exit
+                return self._deliver(queue)
+            self._free_lock()
+            self._rest()
+            return None
         except OutboxDamagedError:
             self._wait(self._backoff.next())
             raise

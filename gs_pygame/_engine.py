@@ -59,6 +59,7 @@ class Engine:
         self._script_data = ScriptData(script_data)
         self._player_id = player_id
         self._may_send = may_send
+        self._leaving = False
         self._erasing = False
         self._dirty = True  # something was written that a power cut would take
         self._flush_due = False
@@ -80,7 +81,7 @@ class Engine:
             clock,
             Backoff(random.random),
             storage.delivery_lock,
-            lambda: self._searched and self._may_send,
+            lambda: self._searched and self._may_send and not self._leaving,
             self._on_receipt,
             self._progress.set,
             run=run,
@@ -327,7 +328,8 @@ class Engine:
             self._clock.wait(self._progress, min(left, FLUSH_STEP))
 
     def stop_sending(self) -> None:
-        """Begin to send nothing more: at the exit an import of requests, or half a request, is of no use."""
+        """Begin no more requests: what is written from now on is not sent from here, or the exit would cut it off."""
+        self._leaving = True
         self._courier_worker.stop(0.0)
 
     def stop(self) -> None:

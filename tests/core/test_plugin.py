@@ -19,7 +19,7 @@ import gs_pygame
 from gs_pygame import EndSessionResponse, Session, SessionPlugin, Settings, _consent, testing
 from gs_pygame._backoff import Backoff
 from gs_pygame._courier import Courier
-from gs_pygame._outbox import Outbox
+from gs_pygame._outbox import Outbox, Queued
 from gs_pygame.destinations import Pause, Rejected, Retry
 from gs_pygame.testing import FakeClock, FakeDestination, Player
 
@@ -1103,6 +1103,36 @@ def test_exit_delivery_wait_has_a_deadline(player: Player) -> None:
     install()
     player.wait(1)
     assert ended(player) == [("quit", 5.0, 5.0)]
+
+
+def test_the_exit_falls_into_a_turn_of_the_courier(
+    tmp_path: Path, screen: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With real threads: the last end is not sent from the game, whose exit would cut the request off, and so not
+    twice."""
+    ready, looking, left = Outbox.ready, threading.Event(), threading.Event()
+    couriers: list[threading.Thread] = []
+
+    def slowly(outbox: Outbox, limit: int) -> list[Queued]:
+        if threading.current_thread().name == "gs_pygame-courier":
+            couriers.append(threading.current_thread())
+            looking.set()
+            assert left.wait(DEADLINE)
+        return ready(outbox, limit)
+
+    monkeypatch.setattr(Outbox, "ready", slowly)
+    destination = FakeDestination()
+    plugin = SessionPlugin(Settings(**GIVEN, data_dir=tmp_path), destination, focused=lambda: True)
+    assert looking.wait(DEADLINE)
+    plugin.close()
+    left.set()
+    couriers[0].join(DEADLINE)
+    assert not couriers[0].is_alive()
+    assert destination.attempts == []
+    monkeypatch.undo()
+    outbox = Outbox(tmp_path / "outbox.sqlite3")
+    assert [queued.end.reason for queued in outbox.ready(9)] == ["quit"]
+    outbox.close()
 
 
 # Trouble on disk

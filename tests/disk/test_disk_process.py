@@ -52,7 +52,9 @@ def is_durable(game: subprocess.Popen[str]) -> bool:
 
 
 def numbers(server: FaultServer) -> list[int]:
-    return sorted(request.json["scriptData"]["session"]["number"] for request in server.requests)
+    """Of the sessions whose ends came, each once: an exit may cut off a request, which is then repeated."""
+    came = {request.json["requestId"]: request.json["scriptData"]["session"] for request in server.requests}
+    return sorted(session["number"] for session in came.values())
 
 
 def test_the_folder_is_removed_and_the_game_killed(disk: Disk) -> None:
@@ -102,7 +104,6 @@ def test_the_folder_is_removed_under_two_copies(disk: Disk) -> None:
             assert other.wait(DEADLINE) == 0
         assert server.wait_for(6)
         eventually(lambda: numbers(server) == [1, 2, 3, 4, 5, 6])
-        assert len({request.json["requestId"] for request in server.requests}) == 6
         assert len({request.json["scriptData"]["session"]["installationId"] for request in server.requests}) == 1
 
 

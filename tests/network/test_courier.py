@@ -14,7 +14,7 @@ from gs_pygame._backoff import CAP, Backoff
 from gs_pygame._courier import PASSES, PAUSE, RETRY_AFTER_LIMIT, STRIKES, Line
 from gs_pygame._errors import OutboxBusyError
 from gs_pygame._lock import FileLock
-from gs_pygame._outbox import Receipt
+from gs_pygame._outbox import Outbox, Queued, Receipt
 from gs_pygame.destinations import Delivered, Outcome, Pause, Rejected, Retry
 
 # The queue
@@ -79,6 +79,21 @@ def test_without_consent_nothing_is_sent(scene: Scene) -> None:
     scene.worker.wake()
     scene.wait()
     assert scene.delivered == ids
+
+
+def test_what_came_with_the_last_word_is_not_sent(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A denial, or an exit, may fall between our look whether we may send and our look at the queue."""
+    ready = Outbox.ready
+
+    def as_it_ends(outbox: Outbox, limit: int) -> list[Queued]:
+        scene.may_send = False
+        return ready(outbox, limit)
+
+    monkeypatch.setattr(Outbox, "ready", as_it_ends)
+    scene.put()
+    scene.wait(HOUR)
+    assert scene.attempts == []
+    FileLock(scene.folder / "delivery.lock").close()
 
 
 # Backoff
