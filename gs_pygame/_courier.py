@@ -122,11 +122,11 @@ class Courier:
                 if not self._take_lock():
                     return self._lock_wait
                 queue = self._outbox.ready(self._batch_size)  # again: another copy may just have delivered these
-            if queue and self._may_send():  # again: what was just read may have been written by an exit
-                return self._deliver(queue)
-            self._free_lock()
-            self._rest()
-            return None
+            if not queue:
+                self._free_lock()
+                self._rest()
+                return None
+            return self._deliver(queue)
         except OutboxDamagedError:
             self._wait(self._backoff.next())
             raise
@@ -150,12 +150,15 @@ class Courier:
         self._outbox.close()
         self._destination.close()
 
-    def _deliver(self, queue: list[Queued]) -> float:
+    def _deliver(self, queue: list[Queued]) -> float | None:
         head, chosen, failing = queue[0], queue, None
         if head.strikes:  # it may be what is wrong with all of a batch
             chosen = [head]
         if head.strikes >= STRIKES and self._passed_by != head.end.session_id and len(two := self._outbox.ready(2)) > 1:
             chosen, failing = two[1:], head
+        if not self._may_send():  # asked again: what was just read may have been written by an exit
+            self._free_lock()
+            return None
         self._tried = True
         self._passed_by = failing.end.session_id if failing else None
         outcomes = attempt(self._destination, [queued.end for queued in chosen])
