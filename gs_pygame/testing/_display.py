@@ -106,7 +106,7 @@ class Display:
         eventually(lambda: "Openbox" in self._ask("wmctrl", "-m"), "openbox runs")
         self._ask("xdotool", "mousemove", "799", "599")  # out of the way of the windows
         elsewhere = self._start(sys.executable, "-c", _ELSEWHERE, env=self.environment)
-        self._elsewhere = self.window(elsewhere.pid)
+        self._elsewhere = self.window(elsewhere.pid, "elsewhere")  # SDL may have another one at first
 
     def _start(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)

@@ -8,7 +8,8 @@ import pygame
 import pytest
 
 import gs_pygame
-from gs_pygame.testing import DESKTOPS, Player, ended
+from gs_pygame.testing import DESKTOPS, Player, _display, ended
+from gs_pygame.testing._display import Display, eventually
 
 pytestmark = [pytest.mark.window, pytest.mark.filterwarnings("ignore:re-creating window")]
 
@@ -90,3 +91,28 @@ def test_every_deed_in_a_real_window(gs_player: Player) -> None:
         ended("abnormal", active=5, within=1),
         ended("quit", active=1),
     ]
+
+
+MADE_ANEW = (
+    """
+import pygame
+from pygame._sdl2.video import Window
+pygame.display.init()
+first = Window("pygame window", (120, 90))
+pygame.time.wait(500)
+first.destroy()
+"""
+    + _display._ELSEWHERE
+)
+
+
+def test_the_other_window_is_known_by_its_title(gs_display: Display, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SDL may open a window, and at once another in its place: on a busy machine the first one was seen, and lost."""
+    monkeypatch.setattr(_display, "_ELSEWHERE", MADE_ANEW)
+    display = Display()
+    try:
+        eventually(lambda: "elsewhere" in display._ask("wmctrl", "-l"), "the other window is there")
+        display.go_elsewhere()
+        eventually(lambda: display.is_active(display._elsewhere), "it has the focus")
+    finally:
+        display.close()
