@@ -6,7 +6,6 @@ network, and each does at most one small write.
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import uuid
@@ -27,8 +26,6 @@ from ._outbox import GAME_PATIENCE, Receipt
 from ._script_data import ScriptData
 from ._storage import ERASE_PATIENCE, Storage
 from .destinations import Destination
-
-log = logging.getLogger("gs_pygame")
 
 EXIT_PATIENCE = 0.03
 """Seconds that the exit may wait for the keeper, of the 50 ms that it may take in all."""
@@ -346,7 +343,6 @@ class Engine:
 
     def erase(self) -> None:
         """The player does not consent: stop, and remove all that was kept. Waits for that, at most ERASE_PATIENCE."""
-        self._may_send = False
         self._erasing = True
         self.stop()
         self._keeper_worker.stop(ERASE_PATIENCE)
