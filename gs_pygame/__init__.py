@@ -8,6 +8,7 @@ Importing it loads neither pygame nor requests. Everything public is here, and i
 `gs_pygame.testing`.
 """
 
+from ._delivery.frozen import freeze_support
 from ._errors import (
     AlreadyInstalledError,
     ConfigurationError,
@@ -15,11 +16,11 @@ from ._errors import (
     NotInstalledError,
     PygameNotFoundError,
 )
-from ._frozen import freeze_support
 from ._install import EndSessionRequest, install
 from ._messages import End, EndSessionResponse, Session, Status
 from ._plugin import SessionPlugin
 from ._settings import Settings
+from ._version import __version__
 
 __all__ = [
     "AlreadyInstalledError",
@@ -38,5 +39,3 @@ __all__ = [
     "freeze_support",
     "install",
 ]
-
-__version__ = "0.1.0"

@@ -13,18 +13,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ._backoff import Backoff
-from ._clock import Clock, Instant
-from ._courier import Courier
+from ._delivery.courier import Courier
+from ._disk.failover import Failover
+from ._disk.journal import Entry, Journal, Login
+from ._disk.outbox import GAME_PATIENCE, Receipt
+from ._disk.storage import ERASE_PATIENCE, Storage
 from ._errors import OutboxBusyError, OutboxError
-from ._failover import Failover
-from ._journal import Entry, Journal, Login
 from ._keeper import Keeper
-from ._lifecycle import HEARTBEAT, Decision, Lifecycle, Progress, Save
 from ._messages import Reason, Session, Status, to_datetime
-from ._outbox import GAME_PATIENCE, Receipt
-from ._script_data import ScriptData
-from ._storage import ERASE_PATIENCE, Storage
+from ._player.lifecycle import HEARTBEAT, Decision, Lifecycle, Progress, Save
+from ._player.script_data import ScriptData
+from ._time import Backoff, Clock, Instant
 from .destinations import Destination
 
 EXIT_PATIENCE = 0.03

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ._clock import Clock, Instant
+from ._disk.outbox import Receipt
+from ._disk.runs import RunFile, recover_dead_runs, run_names
+from ._disk.storage import Storage
 from ._errors import OutboxError
-from ._lifecycle import HEARTBEAT, Progress
-from ._outbox import Receipt
-from ._recovery import recover_dead_runs
-from ._runfile import RunFile, run_names
-from ._storage import Storage
+from ._player.lifecycle import HEARTBEAT, Progress
+from ._time import Clock, Instant
 
 SCAN = 60.0
 """Seconds between two looks for copies of the game that have died."""

@@ -11,20 +11,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import _consent
-from ._afterwards import Afterwards
-from ._clock import Clock, SystemClock
+from ._delivery.afterwards import Afterwards
+from ._delivery.sender import Sender
+from ._disk import consent
+from ._disk.storage import OUTBOX, erase_leftovers
 from ._engine import Engine
 from ._errors import PygameNotFoundError
-from ._exit import ExitWatch, reason_of
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
-from ._sender import Sender
+from ._player.exits import ExitWatch, reason_of
 from ._settings import Consent, Settings, is_text
-from ._storage import OUTBOX, erase_leftovers
+from ._time import Clock, SystemClock
+from ._version import __version__
 from .destinations import Destination
 
 if TYPE_CHECKING:
-    from ._pygame import Adapter, Probe
+    from ._player.window import Adapter, Probe
 
 log = logging.getLogger("gs_pygame")
 
@@ -68,7 +69,7 @@ class SessionPlugin:
         self._clock = clock or SystemClock()
         self._adapter, self._about = self._meet_pygame(focused, visible)
         self._folder = self.settings.folder.absolute()  # a game may change its working directory later
-        self._apply(_consent.effective(self._folder, self.settings.consent))
+        self._apply(consent.effective(self._folder, self.settings.consent))
         self._watch = ExitWatch(self._close, self._forked)
         if self.settings.hook:
             self._adapter.hook()
@@ -126,10 +127,10 @@ class SessionPlugin:
 
         `granted`: kept and sent. `pending`: kept, not sent. `denied`: what was kept is erased, and nothing is kept.
         """
-        if choice not in _consent.CONSENTS:
-            log.error("gs_pygame: set_consent(%r) is ignored: allowed is one of %s", choice, _consent.CONSENTS)
+        if choice not in consent.CONSENTS:
+            log.error("gs_pygame: set_consent(%r) is ignored: allowed is one of %s", choice, consent.CONSENTS)
         elif self.settings.enabled and not self.closed:
-            _consent.store(self._folder, choice)
+            consent.store(self._folder, choice)
             self._apply(choice)
 
     def flush(self, timeout: float) -> bool:
@@ -165,8 +166,7 @@ class SessionPlugin:
 
             if not hasattr(pygame, "init"):  # what an uninstall of one of two flavours leaves behind
                 raise ImportError
-            from . import __version__
-            from ._pygame import Adapter, version
+            from ._player.window import Adapter, version
         except ImportError as error:
             raise PygameNotFoundError(
                 "no working pygame was found: install one of them with `pip install pygame` or "

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ._errors import ConfigurationError
-from ._lifecycle import MIN_GRACE
 from ._messages import EndSessionResponse, Session, dump_script_data
+from ._player.lifecycle import MIN_GRACE
 
 Consent = Literal["granted", "pending", "denied"]
 ScriptData = Mapping[str, Any] | Callable[[], Mapping[str, Any]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import sys
 
-from .. import __version__
+from .._version import __version__
 from ..server import _cli as _serve
 from . import _run
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__
+from .._version import __version__
 from . import PLAIN
 from ._doctor import doctor
 from ._export import export

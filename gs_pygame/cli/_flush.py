@@ -17,16 +17,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from .. import _consent
-from .._backoff import Backoff
-from .._browse import Browser
-from .._clock import SystemClock
-from .._courier import Courier
+from .._delivery.courier import Courier
+from .._disk import consent
+from .._disk.browse import Browser
+from .._disk.outbox import Outbox
+from .._disk.runs import recover_dead_runs
+from .._disk.storage import OUTBOX
 from .._errors import GsPygameError, OutboxError
-from .._outbox import Outbox
-from .._recovery import recover_dead_runs
 from .._settings import Settings
-from .._storage import OUTBOX
+from .._time import Backoff, SystemClock
 from ..destinations import Destination
 from ._game import (
     AllowInsecure,
@@ -109,10 +108,10 @@ def _refuse_what_must_stay(folder: Path, settings: Settings) -> None:
     """Raises GsPygameError if nothing may be sent, FileNotFoundError if there is nothing to send."""
     if not settings.enabled:
         raise GsPygameError("GS_PYGAME_DISABLED or DO_NOT_TRACK is set: nothing is sent")
-    choice = _consent.load(folder)
+    choice = consent.load(folder)
     if choice not in (None, "granted"):
         raise GsPygameError(f"the player's consent is {choice}: nothing is sent")
-    if _consent.is_awaited(folder):
+    if consent.is_awaited(folder):
         raise GsPygameError("the game still waits for the player's consent: nothing is sent")
     with closing(Browser(folder / OUTBOX)) as browser:
         if not browser.is_of_today():

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from .. import _consent
-from .._browse import Browser
-from .._database import FILES, RESERVE
+from .._disk import consent
+from .._disk.browse import Browser
+from .._disk.database import FILES, RESERVE
+from .._disk.outbox import MAX_BYTES
+from .._disk.runs import any_alive
+from .._disk.storage import OUTBOX
 from .._errors import OutboxDamagedError, OutboxDiskError, OutboxError, OutboxTooNewError
-from .._outbox import MAX_BYTES
-from .._runfile import any_alive
-from .._storage import OUTBOX
 from ._finding import Finding
 from ._game import counted
 
@@ -148,7 +148,7 @@ def _copies(folder: Path) -> Finding:
 
 
 def _choice(folder: Path) -> Iterator[Finding]:
-    choice = _consent.load(folder)
+    choice = consent.load(folder)
     if choice == "granted":
         yield Finding("consent", "ok", "the player said yes")
     elif choice is not None:
@@ -156,7 +156,7 @@ def _choice(folder: Path) -> Iterator[Finding]:
         yield Finding(
             "consent", "note", f"the player's choice is {choice}: {kept}", "It is theirs: ask them, and set_consent()."
         )
-    elif _consent.is_awaited(folder):
+    elif consent.is_awaited(folder):
         yield Finding(
             "consent",
             "note",

@@ -16,7 +16,7 @@ def probe() -> dict[str, Any]:
     found: dict[str, Any] = {"where": getattr(pygame, "__file__", None) or str(next(iter(pygame.__path__)))}
     if not hasattr(pygame, "init"):
         return found
-    from .._pygame import Adapter, version
+    from .._player.window import Adapter, version
 
     found["version"] = version()
     adapter = Adapter("focus", seen=lambda: None, farewell=lambda: None)

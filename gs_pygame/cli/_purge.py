@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from .._browse import Browser
+from .._disk.browse import Browser
+from .._disk.lock import FileLock
+from .._disk.outbox import Outbox
+from .._disk.runs import any_alive, dead_runs
+from .._disk.salvage import remove_damaged, remove_whole
+from .._disk.storage import OUTBOX
 from .._errors import GsPygameError, OutboxError
-from .._lock import FileLock
-from .._outbox import Outbox
-from .._runfile import any_alive, dead_runs
-from .._salvage import remove_damaged, remove_whole
-from .._storage import OUTBOX
 from ._game import App, AsJson, Author, DataDir, complaints, counted, folder_of
 from ._run import AUTHOR
 

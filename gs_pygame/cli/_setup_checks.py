@@ -14,8 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from .._messages import to_rfc3339
+from .._version import __version__
 from ._finding import Finding
 
 PROBE_LIMIT = 20.0

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .._accounts import Counts
-from .._browse import Browser
+from .._disk.accounts import Counts
+from .._disk.browse import Browser
+from .._disk.storage import OUTBOX
 from .._messages import to_rfc3339
-from .._storage import OUTBOX
 from ._game import App, AsJson, Author, DataDir, complaints, folder_of
 from ._run import AUTHOR
 

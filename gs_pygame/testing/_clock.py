@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from .._clock import Instant
-from .._worker import Turn, Worker
+from .._time import Instant, Turn, Worker
 
 _TICK = 1e-6  # seconds: a turn that asks for no delay still lets time pass, as a thread would
 

@@ -192,7 +192,7 @@ def scratch() -> Iterator[Path]:
 
 @cache
 def _filled(ends: int) -> bytes:
-    from gs_pygame._outbox import Outbox
+    from gs_pygame._disk.outbox import Outbox
 
     with scratch() as folder:
         outbox = Outbox(folder / OUTBOX)

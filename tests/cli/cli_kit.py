@@ -13,14 +13,14 @@ import pytest
 from core_kit import child, line_of, ready, save, start
 
 from gs_pygame import EndSessionResponse
-from gs_pygame._outbox import Outbox
+from gs_pygame._disk.outbox import Outbox
 from gs_pygame.cli import main
 
 PLAYING = """
 import sys
 from pathlib import Path
-from gs_pygame._outbox import Outbox
-from gs_pygame._runfile import RunFile
+from gs_pygame._disk.outbox import Outbox
+from gs_pygame._disk.runs import RunFile
 folder = Path(sys.argv[1])
 run_file = RunFile(folder / "runs")
 outbox = Outbox(folder / "outbox.sqlite3")
@@ -32,7 +32,7 @@ sys.stdin.read()
 DELIVERING = """
 import sys
 from pathlib import Path
-from gs_pygame._lock import FileLock
+from gs_pygame._disk.lock import FileLock
 lock = FileLock(Path(sys.argv[1]) / "delivery.lock")
 print("delivering", flush=True)
 sys.stdin.read()

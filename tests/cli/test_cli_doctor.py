@@ -20,8 +20,8 @@ from core_kit import environment
 from other_python import OtherPython
 from server_kit import listening
 
-from gs_pygame import _consent
-from gs_pygame._outbox import Outbox
+from gs_pygame._disk import consent
+from gs_pygame._disk.outbox import Outbox
 from gs_pygame._settings import Settings
 from gs_pygame.cli._finding import Finding
 from gs_pygame.cli._folder_checks import look_at_folder
@@ -251,7 +251,7 @@ def test_what_is_worth_a_note(path: Path) -> None:
     """Rejected ends, damage that was set aside, and a consent that holds everything back."""
     fill_with_all(path)
     path.with_name("outbox.sqlite3.damaged-123").touch()
-    _consent.store(path.parent, "pending")
+    consent.store(path.parent, "pending")
     found = by_name(look_at_folder(path.parent))
     assert "gs-pygame export --state rejected" in (found["outbox"].cure or "")
     assert "1 damaged file beside the outbox" in found["set aside"].said
@@ -262,7 +262,7 @@ def test_what_is_worth_a_note(path: Path) -> None:
 def test_a_choice_that_is_awaited(path: Path) -> None:
     """The game keeps ends until it has asked."""
     fill_with_all(path)
-    _consent.effective(path.parent, "pending")
+    consent.effective(path.parent, "pending")
     found = by_name(look_at_folder(path.parent))["consent"]
     assert (found.state, "waits for the player's choice" in found.said) == ("note", True)
 

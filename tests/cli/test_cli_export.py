@@ -12,7 +12,7 @@ import pytest
 from cli_kit import PLAYING, Command, busy, everything, fill, fill_with_all
 from core_kit import save, start
 
-from gs_pygame._outbox import Outbox
+from gs_pygame._disk.outbox import Outbox
 
 COLUMNS = [
     "state",

@@ -11,8 +11,8 @@ import pytest
 from cli_kit import DELIVERING, PLAYING, Command, busy, everything, fill_with_all
 from core_kit import ids
 
-from gs_pygame import _consent
-from gs_pygame._outbox import Outbox
+from gs_pygame._disk import consent
+from gs_pygame._disk.outbox import Outbox
 
 
 def names(folder: Path) -> list[str]:
@@ -60,12 +60,12 @@ def test_as_json(command: Command, path: Path) -> None:
 def test_what_is_not_ours_stays(command: Command, path: Path) -> None:
     """The player's choice, and files of anybody else's, whichever folder was named."""
     fill_with_all(path)
-    _consent.store(path.parent, "denied")
+    consent.store(path.parent, "denied")
     (path.parent / "saves").mkdir()
     (path.parent / "saves" / "slot1").write_text("hero")
     assert command.on("purge", "--yes").code == 0
     assert names(path.parent) == ["consent", "delivery.lock", "saves/slot1"]
-    assert _consent.load(path.parent) == "denied"
+    assert consent.load(path.parent) == "denied"
 
 
 def test_not_while_the_game_runs(command: Command, path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from cli_kit import PLAYING, Command, busy, everything, fill_with_all
 from core_kit import T0, environment
 
-from gs_pygame._outbox import Outbox
+from gs_pygame._disk.outbox import Outbox
 
 
 def test_every_session_is_told_of(command: Command, path: Path) -> None:

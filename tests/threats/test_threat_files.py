@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gs_pygame import _consent
-from gs_pygame._lock import FileLock
+from gs_pygame._disk import consent
+from gs_pygame._disk.lock import FileLock
 from gs_pygame._settings import Settings
 from gs_pygame.testing import Player
 
@@ -108,7 +108,7 @@ def test_a_link_in_the_folder(tmp_path: Path, name: str, there: bool) -> None:
         pass
     assert other.exists() == there
     assert not there or other.read_bytes() == PRECIOUS
-    assert _consent.load(folder) == "granted"
+    assert consent.load(folder) == "granted"
 
 
 @pytest.mark.parametrize("name", ["outbox.sqlite3", "outbox.sqlite3-wal", "outbox.sqlite3-shm"])
@@ -142,7 +142,7 @@ def test_the_choice_is_not_half_written(tmp_path: Path, caplog: pytest.LogCaptur
     """What an earlier process left of a choice, killed in the middle of it, is no obstacle."""
     (tmp_path / "consent.new").write_text("gran")
     with caplog.at_level(logging.DEBUG):
-        _consent.store(tmp_path, "denied")
-    assert _consent.load(tmp_path) == "denied"
+        consent.store(tmp_path, "denied")
+    assert consent.load(tmp_path) == "denied"
     assert [path.name for path in tmp_path.iterdir()] == ["consent"]
     assert caplog.text == ""

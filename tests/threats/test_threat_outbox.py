@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gs_pygame import _schema
-from gs_pygame._outbox import Outbox
+from gs_pygame._disk import schema
+from gs_pygame._disk.outbox import Outbox
 from gs_pygame._settings import Settings
 from gs_pygame.testing import Player
 
@@ -23,8 +23,8 @@ PLANTED = (
     " '{}', '{}')"
 )
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
-MAKING = [statement for step in _schema.MIGRATIONS for statement in step]
-VERSION = f"PRAGMA user_version = {len(_schema.MIGRATIONS)}"
+MAKING = [statement for step in schema.MIGRATIONS for statement in step]
+VERSION = f"PRAGMA user_version = {len(schema.MIGRATIONS)}"
 
 
 def does(*statements: str) -> Hostility:

@@ -16,8 +16,8 @@ import trustme
 
 import gs_pygame
 from gs_pygame import SessionPlugin
+from gs_pygame._delivery.sender import Sender
 from gs_pygame._errors import GsPygameError
-from gs_pygame._sender import Sender
 from gs_pygame._settings import Settings
 from gs_pygame.destinations import GameSparks
 from gs_pygame.testing import FaultServer, Reply, Request, Wire, replies

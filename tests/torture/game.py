@@ -58,10 +58,10 @@ def main(order: Order) -> None:
 
 def deliver(order: Order) -> None:
     """What the process after the exit does, once the game has gone."""
-    from gs_pygame import _afterwards
+    from gs_pygame._delivery import afterwards
     from gs_pygame.destinations import GameSparks
 
-    _afterwards._deliver(Path(order.folder, "outbox.sqlite3"), GameSparks(order.url, "secret"))
+    afterwards._deliver(Path(order.folder, "outbox.sqlite3"), GameSparks(order.url, "secret"))
 
 
 def play(order: Order) -> None:

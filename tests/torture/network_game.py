@@ -22,7 +22,7 @@ from typing import Any
 import pygame
 
 import gs_pygame
-from gs_pygame import _detached
+from gs_pygame._delivery import process
 
 FRAME = 0.005
 """Seconds."""
@@ -62,7 +62,7 @@ class Names:
         if how != "works":
             self.work(False)
             look_up = LOOK_UP.format(broken=str(self._broken), asked=str(self._asked), how=how)
-            _detached._PROGRAM = look_up + _detached._PROGRAM
+            process._PROGRAM = look_up + process._PROGRAM
 
     @property
     def asked(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gs_pygame._lifecycle import HEARTBEAT
+from gs_pygame._player.lifecycle import HEARTBEAT
 from gs_pygame._settings import Settings
 from gs_pygame.destinations import GameSparks
 from gs_pygame.testing import FakeClock, FaultServer, Player

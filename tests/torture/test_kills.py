@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gs_pygame._lifecycle import SUSPEND_AFTER
-from gs_pygame._outbox import Outbox
+from gs_pygame._disk.outbox import Outbox
+from gs_pygame._player.lifecycle import SUSPEND_AFTER
 
 from .counts import COPIES, COPIES_SECONDS, DELIVERER_KILLS, KILLS, LANES, SEED
 from .game import Order

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from gs_pygame import SessionPlugin, _consent, _schema
-from gs_pygame._lifecycle import Progress
-from gs_pygame._outbox import Outbox
-from gs_pygame._recovery import recover_dead_runs
-from gs_pygame._runfile import _encode
-from gs_pygame._salvage import open_or_replace
+from gs_pygame import SessionPlugin
+from gs_pygame._disk import consent, schema
+from gs_pygame._disk.outbox import Outbox
+from gs_pygame._disk.runs import _encode, recover_dead_runs
+from gs_pygame._disk.salvage import open_or_replace
+from gs_pygame._player.lifecycle import Progress
 from gs_pygame._settings import Settings
 from gs_pygame.testing import FakeDestination, Player
 
@@ -103,7 +103,7 @@ def test_killed_while_erasing(tmp_path: Path, report: Report) -> None:
         shutil.copy(folder / "outbox.sqlite3", folder / "outbox.sqlite3.damaged-1")
         said = victim(deny(folder), moment).said
         player = Player(frame=lambda: None)
-        if _consent.load(folder) != "denied":
+        if consent.load(folder) != "denied":
             continue  # it was killed before that: the player will be asked again
         erased += 1
         with player.plugin(settings(folder)) as plugin:
@@ -137,7 +137,7 @@ def first_version(path: Path, count: int) -> list[str]:
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("BEGIN")
-        for statement in _schema.MIGRATIONS[0]:
+        for statement in schema.MIGRATIONS[0]:
             db.execute(statement)
         db.execute("PRAGMA user_version = 1")
         db.execute("INSERT INTO meta VALUES ('last_number', ?)", (count,))
@@ -154,8 +154,8 @@ def first_version(path: Path, count: int) -> list[str]:
 def test_killed_while_migrating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report) -> None:
     """An older file is brought forward, and the process killed meanwhile: the file is of one version or of the other,
     and the next start finds all that was in it."""
-    monkeypatch.setattr(_schema, "MIGRATIONS", (*_schema.MIGRATIONS, LATER))
-    latest = len(_schema.MIGRATIONS)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, LATER))
+    latest = len(schema.MIGRATIONS)
 
     def forward(path: Path) -> Callable[[Begin], None]:
         def do(begin: Begin) -> None:
@@ -176,14 +176,14 @@ def test_killed_while_migrating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         ids = first_version(path, 1000)
         victim(forward(path), moment)
         with closing(sqlite3.connect(path)) as db:
-            version = _schema.version_of(db)
+            version = schema.version_of(db)
             columns = {row[1] for row in db.execute("PRAGMA table_info(ends)")}
         assert (version, "later" in columns, "counters" in columns) in [(1, False, False), (latest, True, True)]
         versions.append(version)
         with closing(Outbox(path)) as outbox:
             assert ids_in(outbox) == ids
             assert outbox._read("PRAGMA integrity_check") == [("ok",)]
-            assert _schema.version_of(outbox._db) == latest
+            assert schema.version_of(outbox._db) == latest
     report(f"{versions.count(1)} of {AMID_KILLS} still old; a migration takes {took * 1000:.1f} ms")
 
 

@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from core_kit import DEADLINE, environment, line_of, started, tell
 
-from gs_pygame._accounts import Counts
-from gs_pygame._outbox import Outbox
+from gs_pygame._disk.accounts import Counts
+from gs_pygame._disk.outbox import Outbox
 
 from .counts import LANES
 from .network_faults import FAULTS, Certificates, Fault, Server

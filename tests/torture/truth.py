@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from gs_pygame._lifecycle import SUSPEND_AFTER
+from gs_pygame._player.lifecycle import SUSPEND_AFTER
 
 _RECORD = struct.Struct("<16sqdd")  # session id, number, seconds played before, since when it is being played or 0
 _SIZE = 64

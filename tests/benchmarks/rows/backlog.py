@@ -55,7 +55,7 @@ def _measure() -> None:
 
 def _ours(folder: Path) -> list[list[int]]:
     from gs_pygame import EndSessionResponse
-    from gs_pygame._outbox import Outbox
+    from gs_pygame._disk.outbox import Outbox
 
     outbox = Outbox(folder / OUTBOX)
     answered = EndSessionResponse(0, {})

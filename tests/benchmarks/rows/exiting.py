@@ -153,10 +153,10 @@ def _measure() -> None:
 
 def _hang() -> None:
     """No name is resolved from here on, in the process after the exit neither."""
-    from gs_pygame import _detached
+    from gs_pygame._delivery import process
 
     exec(HANG)
-    _detached._PROGRAM = HANG + _detached._PROGRAM
+    process._PROGRAM = HANG + process._PROGRAM
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def _measure() -> None:
 
 
 def _bare(url: str, folder: Path, ends: int) -> float:
-    from gs_pygame._outbox import Outbox
+    from gs_pygame._disk.outbox import Outbox
     from gs_pygame.destinations.gamesparks import request_of
 
     outbox = Outbox(folder / "outbox.sqlite3")

@@ -151,7 +151,7 @@ def _survives(line: str) -> int:
 def _found(line: str, folder: Path) -> int:
     """How many of the things recorded are still there for the next process."""
     if line == "gs_pygame":
-        from gs_pygame._outbox import Outbox
+        from gs_pygame._disk.outbox import Outbox
 
         return len(Outbox(folder / "outbox.sqlite3").ready(KEPT_OF + 1))
     if line.startswith("append"):

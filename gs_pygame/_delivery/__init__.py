@@ -1,0 +1,1 @@
+"""What is sent: the delivery loop, and the process that runs it beside the game."""

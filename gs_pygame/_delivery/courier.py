@@ -1,0 +1,264 @@
+"""The delivery loop: takes ready ends to the destination, first in first out, one request at a time.
+
+Knows nothing of threads: whoever runs it calls `turn()` and waits as long as it says. One courier at a time delivers
+from an outbox, whichever process it is in: it holds the delivery lock, but not while it waits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._disk.lock import FileLock
+from .._disk.outbox import Outbox, Queued, Receipt
+from .._errors import OutboxDamagedError, OutboxError
+from .._time import Backoff, Clock
+from ..destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
+from ..destinations._protocol import attempt
+
+log = logging.getLogger("gs_pygame")
+
+PAUSE = 3600.0
+"""Seconds until we try again after we were not let in."""
+
+LOCK_WAIT = 2.0
+"""Seconds until we look again whether another copy has stopped delivering."""
+
+IDLE = 10.0
+"""Seconds without anything to send after which the destination gives up what it holds: sessions end minutes apart."""
+
+RETRY_AFTER_LIMIT = 3600.0
+"""Seconds that we wait at most because a server asked for it; one that asks for a year is not believed."""
+
+STRIKES = 5
+"""Server errors in a row after which the next end is tried instead."""
+
+PASSES = 4
+"""How often others may be delivered past a failing end before it is rejected: STRIKES * PASSES = 20 errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The line to the server as the courier last found it. `online` is None until something was tried."""
+
+    online: bool | None = None
+    last_error: str | None = None
+
+
+class Courier:
+    """Takes what is ready in `outbox` to `destination`.
+
+    `lock_path`: the delivery lock's file, None for an outbox in memory. `may_send`: asked before each attempt.
+    `lock_wait`: seconds until it looks again whether another copy delivers. `run`: who tells the game of receipts.
+    `on_receipt`: called after the outbox has the receipt. `on_rest`: called when all has been tried that can be.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        destination: Destination,
+        clock: Clock,
+        backoff: Backoff,
+        lock_path: Path | None,
+        may_send: Callable[[], bool],
+        on_receipt: Callable[[Receipt], None],
+        on_rest: Callable[[], None],
+        lock_wait: float = LOCK_WAIT,
+        run: str = "",
+    ) -> None:
+        self._outbox = outbox
+        self._destination = destination
+        self._clock = clock
+        self._backoff = backoff
+        self._lock_path = lock_path
+        self._may_send = may_send
+        self._on_receipt = on_receipt
+        self._on_rest = on_rest
+        self._lock_wait = lock_wait
+        self._run = run
+        self._lock: FileLock | None = None
+        self._not_before = 0.0  # on the elapsed clock: the backoff's or a pause's; a nudge overrides it
+        self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
+        self._batch_size: int = getattr(destination, "batch_size", 1)
+        self._passed_by: str | None = None  # the failing end that the present one is let past
+        self._nudged = False
+        self._tried = False  # something, since the last rest
+        self._idle_from: float | None = None  # on the elapsed clock; None: the destination holds nothing
+        self._said: set[str] = set()
+        self.line = Line()
+
+    def nudge(self) -> None:
+        """There is hope: try in the next turn, whatever the backoff says. Any thread."""
+        self._nudged = True
+
+    def work_on(self, outbox: Outbox, lock_path: Path | None, run: str) -> None:
+        """From now on what is ready lies there, if it did not already. Between two turns."""
+        if (outbox, lock_path, run) != (self._outbox, self._lock_path, self._run):
+            self._free_lock()
+            self._outbox, self._lock_path, self._run = outbox, lock_path, run
+
+    def turn(self) -> float | None:
+        """Deliver at most one end, or batch. Seconds until the next turn; None: when there is something new.
+
+        Raises OutboxDamagedError, which no waiting mends.
+        """
+        if not self._may_send():
+            self._free_lock()
+            return None
+        now = self._clock.now().elapsed
+        if self._nudged:
+            self._nudged = False
+            self._not_before = 0.0
+            self._backoff.reset()
+        wait = max(self._not_before, self._server_asked) - now
+        if wait > 0:
+            return wait
+        try:
+            queue = self._outbox.ready(self._batch_size)
+            if queue and self._lock is None:
+                if not self._take_lock():
+                    return self._lock_wait
+                queue = self._outbox.ready(self._batch_size)  # again: another copy may just have delivered these
+            if not queue:
+                self._free_lock()
+                self._rest()
+                return None
+            return self._deliver(queue)
+        except OutboxDamagedError:
+            self._wait(self._backoff.next())
+            raise
+        except OutboxError as error:
+            self._say(logging.WARNING, f"the outbox cannot be read or written: {error}")
+            return self._wait(self._backoff.next())
+
+    def idle(self, delay: float | None) -> float | None:
+        """After a turn that asked for `delay`: that, or sooner, when the destination is to give up what it holds."""
+        if self._idle_from is None:
+            return delay
+        left = self._idle_from + IDLE - self._clock.now().elapsed
+        if left > 0:
+            return left if delay is None else min(left, delay)
+        self._idle_from = None
+        self._destination.close()
+        return delay
+
+    def close(self) -> None:
+        self._free_lock()
+        self._outbox.close()
+        self._destination.close()
+
+    def _deliver(self, queue: list[Queued]) -> float | None:
+        head, chosen, failing = queue[0], queue, None
+        if head.strikes:  # it may be what is wrong with all of a batch
+            chosen = [head]
+        if head.strikes >= STRIKES and self._passed_by != head.end.session_id and len(two := self._outbox.ready(2)) > 1:
+            chosen, failing = two[1:], head
+        if not self._may_send():  # asked again: what was just read may have been written by an exit
+            self._free_lock()
+            return None
+        self._tried = True
+        self._passed_by = failing.end.session_id if failing else None
+        outcomes = attempt(self._destination, [queued.end for queued in chosen])
+        self._idle_from = self._clock.now().elapsed
+        tried = list(zip(chosen, outcomes, strict=True))
+        try:
+            return self._record(tried, failing)
+        except OutboxDamagedError:
+            raise
+        except OutboxError:  # a full disk, perhaps; without its receipt an end would be sent again
+            self._outbox.make_room()
+            return self._record(tried, failing)
+
+    def _record(self, tried: list[tuple[Queued, Outcome]], failing: Queued | None) -> float:
+        """Write down what came of those that were `tried`; `failing` was passed by. Seconds until the next turn."""
+        receipts, rejected, unsettled = [], None, None
+        with self._outbox.transaction():
+            for queued, outcome in tried:
+                if isinstance(outcome, Delivered):
+                    self._outbox.deliver(queued.end.session_id, outcome.response, self._run)
+                    receipts.append(Receipt(queued.end, outcome.response))
+                elif isinstance(outcome, Rejected):
+                    self._reject(queued, outcome.error)
+                    rejected = outcome.error
+                elif unsettled is None:
+                    unsettled = outcome
+                    self._mark(queued, outcome)
+            if receipts and failing:
+                self._step_aside(failing)
+        for receipt in receipts:
+            self._on_receipt(receipt)
+        if receipts or rejected:
+            self._verified(rejected)
+        return self._put_off(unsettled) if unsettled else 0.0
+
+    def _mark(self, queued: Queued, outcome: Retry | Pause) -> None:
+        """Count server errors in a row."""
+        strikes = queued.strikes + 1 if isinstance(outcome, Retry) and outcome.server_error else 0
+        if strikes != queued.strikes and not isinstance(outcome, Pause):
+            self._outbox.strike(queued.end.session_id, strikes)
+
+    def _put_off(self, outcome: Retry | Pause) -> float:
+        self.line = Line(False, outcome.why)
+        severe = isinstance(outcome, Retry) and outcome.severe
+        self._say(logging.ERROR if severe else logging.WARNING, f"{outcome.why}; kept, and tried again later")
+        if isinstance(outcome, Pause):
+            return self._wait(PAUSE)
+        backoff = self._backoff.next()
+        if not outcome.after:
+            return self._wait(backoff)
+        after = min(outcome.after, RETRY_AFTER_LIMIT)
+        self._server_asked = self._clock.now().elapsed + after
+        return self._wait(after)
+
+    def _verified(self, error: str | None = None) -> None:
+        self.line = Line(True, error)
+        self._backoff.reset()
+        self._said.clear()
+
+    def _step_aside(self, failing: Queued) -> None:
+        """Others get through where this one does not: it goes last, and in the end it is set aside for good."""
+        if failing.passes + 1 >= PASSES:
+            self._reject(failing, f"{STRIKES * PASSES} server errors while others were accepted")
+        else:
+            self._outbox.send_to_back(failing.end.session_id)
+
+    def _reject(self, queued: Queued, error: str) -> None:
+        self._outbox.reject(queued.end.session_id, error)
+        self._say(logging.WARNING, f"the end of session {queued.end.number} is rejected, and kept: {error}")
+
+    def _wait(self, seconds: float) -> float:
+        """Wait without the lock: what keeps us from delivering need not keep another copy from it."""
+        self._free_lock()
+        self._not_before = self._clock.now().elapsed + seconds
+        self._rest()
+        return seconds
+
+    def _rest(self) -> None:
+        """For now, no more can be delivered."""
+        if self._tried:
+            self._tried = False
+            self._on_rest()
+
+    def _take_lock(self) -> bool:
+        if self._lock_path is not None:
+            try:
+                self._lock = FileLock(self._lock_path)
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                self._say(logging.ERROR, f"the delivery lock cannot be opened: {error}")
+                return False
+        return True
+
+    def _free_lock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _say(self, level: int, text: str) -> None:
+        """Log each thing once until the server is reached again."""
+        if text not in self._said:
+            self._said.add(text)
+            log.log(level, "gs_pygame: %s", text)

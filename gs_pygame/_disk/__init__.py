@@ -1,0 +1,1 @@
+"""What is kept: open sessions, ends and receipts, on disk and for a while in memory."""

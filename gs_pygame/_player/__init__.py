@@ -1,0 +1,1 @@
+"""What the player does: pygame in, signals out, and the rules."""

@@ -1,0 +1,118 @@
+"""What the tests of the process after the exit share: games that end in a given way, and a look at what they leave."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from core_kit import DEADLINE, line_of, started
+
+from gs_pygame._delivery import frozen
+from gs_pygame._disk.runs import any_alive
+from gs_pygame.testing import FaultServer
+
+SECRET = "hush-hush"
+
+GAME = f"""
+pygame.display.init()  # no sound: SDL's own quit in a forked child joins a sound thread that is not there
+pygame.display.set_mode((64, 64))
+settings = dict(app="A", author="B", data_dir=sys.argv[1], endpoint=sys.argv[2], secret="{SECRET}")
+plugin = gs_pygame.install(**settings)
+pygame.event.get()
+print("playing", flush=True)
+"""
+
+
+def script(then: str, before: str = "", **settings: str) -> str:
+    """A game that does `before`, is installed with `settings` (source code) as well, plays, and does `then`."""
+    imports = "import os, sys, time\n" + textwrap.dedent(before) + "\nimport pygame, gs_pygame\n"
+    game = GAME
+    for name, code in settings.items():
+        game = game.replace("plugin = ", f"settings[{name!r}] = {code}\nplugin = ")
+    return imports + game + textwrap.dedent(then)
+
+
+@contextmanager
+def playing(source: str, folder: Path, url: str, **more: str) -> Iterator[subprocess.Popen[str]]:
+    """The game `source`, which has begun to play. It says no more until it is told to, or killed."""
+    with started([sys.executable, "-c", source, str(folder), url], **more) as game:
+        assert line_of(game) == "playing"
+        yield game
+
+
+def played(source: str, folder: Path, url: str, *flags: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """The same, run with `flags`, to its end. `stdout` is what it said after "playing"."""
+    with started([sys.executable, *flags, "-c", source, str(folder), url], **more) as game:
+        out, err = game.communicate(timeout=DEADLINE)
+    assert out.startswith("playing\n"), err
+    return subprocess.CompletedProcess(game.args, game.returncode, out.removeprefix("playing\n"), err)
+
+
+def helpers(folder: Path) -> list[int]:
+    """The processes after an exit: those that work in the data folder. Zombies work nowhere."""
+    return [pid for pid in _processes() if _said(lambda pid=pid: os.readlink(f"/proc/{pid}/cwd")) == str(folder)]
+
+
+def children(parent: int) -> list[int]:
+    """All children of a process, zombies too."""
+    return [pid for pid in _processes() if f"\nPPid:\t{parent}\n" in _said(Path(f"/proc/{pid}/status").read_text)]
+
+
+def _processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _said(ask: Callable[[], str]) -> str:
+    """What /proc says; nothing if the process has just gone."""
+    try:
+        return ask()
+    except OSError:
+        return ""
+
+
+def eventually(condition: Callable[[], Any], within: float = DEADLINE) -> None:
+    """Wait until `condition` holds."""
+    limit = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < limit, "the condition never came true"
+        time.sleep(0.01)
+
+
+def helper(folder: Path) -> int:
+    """The one process after the exit, as soon as it is there and no copy of the game any more."""
+    eventually(lambda: any(_is_ours(pid) for pid in helpers(folder)))
+    (pid,) = helpers(folder)
+    return pid
+
+
+def _is_ours(pid: int) -> bool:
+    words = _said(Path(f"/proc/{pid}/cmdline").read_text).split("\0")
+    return words[-2:-1] == [f"{frozen.ARGUMENT}afterwards"] or "-I" in words[:3]
+
+
+def gone(folder: Path, within: float = DEADLINE) -> None:
+    """Wait until no process after the exit is left."""
+    eventually(lambda: not helpers(folder), within)
+
+
+def reasons(server: FaultServer) -> list[str]:
+    """How the sessions ended that the server was told of, in order."""
+    return [request.json["scriptData"]["session"]["reason"] for request in server.requests]
+
+
+def on_disk(folder: Path) -> list[tuple[str, str, int]]:
+    """The ends (state, reason, whether the game was told); nothing else is left open. A run file may be left by an exit
+    that had no time for it, for the next start to remove; but nobody holds it.
+    """
+    with closing(sqlite3.connect(folder / "outbox.sqlite3")) as db:
+        assert db.execute("SELECT count(*) FROM sessions").fetchone() == (0,)
+        assert not any_alive(folder / "runs")
+        return db.execute("SELECT state, reason, told FROM ends ORDER BY seq").fetchall()

@@ -1,0 +1,292 @@
+"""Every way out of a process, with real processes: what the next start finds, and that nobody else notices."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from core_kit import DEADLINE, ENDPOINT, child, line_of, run, tell
+
+import gs_pygame
+from gs_pygame import testing
+from gs_pygame._disk.runs import _decode
+from gs_pygame._player.lifecycle import Progress
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and fork are POSIX's")
+
+GAME = f"""
+    import os, sys
+    def before(kind, error, trace):
+        print("previous hook saw", kind.__name__, flush=True)
+    if "hooked" in sys.argv:
+        sys.excepthook = before
+    import pygame, gs_pygame
+    pygame.display.init()  # no sound: SDL's own quit in a forked child joins a sound thread that is not there
+    pygame.display.set_mode((64, 64))
+    plugin = gs_pygame.install(app="A", author="B", endpoint="{ENDPOINT}", data_dir=sys.argv[1], consent="pending",
+                               script_data={{"level": 3}})
+    plugin.set_consent("granted") if "granted" in sys.argv else None
+    pygame.event.get()
+    print("playing", flush=True)
+"""
+
+
+def game(then: str) -> str:
+    """A game that plays, and then does this."""
+    return GAME + "".join(f"    {line}\n" for line in then.splitlines())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def on_disk(folder: Path) -> tuple[list[tuple[str, str]], int]:
+    """Ends (state, reason), and the number of open sessions. On a slow disk the run file may still be there: the exit
+    waits 30 ms for it to be removed, and the next start removes it."""
+    with sqlite3.connect(folder / "outbox.sqlite3") as db:
+        ends = db.execute("SELECT state, reason FROM ends ORDER BY seq").fetchall()
+        open_ = db.execute("SELECT count(*) FROM sessions").fetchone()[0]
+    db.close()
+    return ends, open_
+
+
+def next_start(folder: Path) -> list[tuple[int | None, str]]:
+    """Number and reason of what the next start of the game delivers."""
+    with testing.game(folder) as player:
+        gs_pygame.install(app="A", author="B", endpoint=ENDPOINT)
+        player.wait(1)
+        return [(end.number, end.reason) for end in player.ends]
+
+
+def heartbeat(folder: Path, at_least: float) -> Progress:
+    """The living game's heartbeat, as soon as it has got so far."""
+    give_up = time.monotonic() + DEADLINE
+    while time.monotonic() < give_up:
+        for path in (folder / "runs").glob("*.run"):
+            progress = _decode(path.read_bytes())
+            if progress is not None and progress.active >= at_least:
+                return progress
+        time.sleep(0.02)
+    raise AssertionError("no heartbeat")
+
+
+@pytest.mark.parametrize(
+    ("then", "code", "reason"),
+    [
+        ("pass", 0, "quit"),
+        ("sys.exit(3)", 3, "quit"),
+        ("sys.exit()", 0, "quit"),
+        ("sys.exit('so long')", 1, "quit"),
+        ("pygame.quit()\nsys.exit(4)", 4, "quit"),
+        ("plugin.close()\nsys.exit(5)", 5, "quit"),
+        ("1 / 0", 1, "crash"),
+        ("pygame.quit()\n1 / 0", 1, "crash"),
+        ("raise SystemExit(6)", 6, "quit"),
+        ("plugin.__exit__(None, None, None)", 0, "quit"),
+    ],
+)
+def test_in_good_order_the_end_is_ready_before_the_process_has_gone(
+    folder: Path, screen: None, then: str, code: int, reason: str
+) -> None:
+    """atexit, sys.exit, close() and an uncaught exception: one ready end, no open session, no run file; the exit code
+    is the game's own."""
+    done = run(game(then), folder)
+    assert (done.returncode, done.stdout) == (code, "playing\n")
+    assert on_disk(folder) == ([("ready", reason)], 0)
+    assert next_start(folder) == [(1, reason)]
+
+
+def test_without_consent_yet_it_is_the_same(folder: Path, screen: None) -> None:
+    """Whether the courier may send or not changes nothing of the exit."""
+    done = run(game("sys.exit(3)"), folder, "granted")
+    assert done.returncode == 3
+    assert on_disk(folder) == ([("ready", "quit")], 0)
+
+
+def test_an_uncaught_exception_is_shown_as_ever(folder: Path) -> None:
+    """The traceback is on stderr, exactly as without the plugin; nothing of ours is in it."""
+    done = run(game("1 / 0"), folder)
+    assert done.stderr.rstrip().endswith("ZeroDivisionError: division by zero")
+    assert "gs_pygame" not in done.stderr
+
+
+def test_the_previous_excepthook_runs(folder: Path) -> None:
+    """A hook that was there before install() sees the exception, once."""
+    done = run(game("1 / 0"), folder, "hooked")
+    assert done.stdout.splitlines() == ["playing", "previous hook saw ZeroDivisionError"]
+    assert done.returncode == 1
+    assert on_disk(folder) == ([("ready", "crash")], 0)
+
+
+def test_close_puts_the_excepthook_back(folder: Path) -> None:
+    """After close() the hook is the one of before; the exception is none of ours."""
+    done = run(game("plugin.close()\nprint(sys.excepthook is before)\n1 / 0"), folder, "hooked")
+    assert done.stdout.splitlines() == ["playing", "True", "previous hook saw ZeroDivisionError"]
+    assert on_disk(folder) == ([("ready", "quit")], 0)
+
+
+WRAPPED = """ours = sys.excepthook
+def after(kind, error, trace):
+    print("later hook", flush=True)
+    ours(kind, error, trace)
+sys.excepthook = after
+plugin.close() if "closed" in sys.argv else None
+1 / 0"""
+
+
+@pytest.mark.parametrize(("closed", "reason"), [("open", "crash"), ("closed", "quit")])
+def test_a_hook_set_after_ours_stays_and_the_chain_holds(folder: Path, closed: str, reason: str) -> None:
+    """Someone wrapped our hook: all three run, and after close() ours only passes on."""
+    done = run(game(WRAPPED), folder, "hooked", closed)
+    assert done.stdout.splitlines() == ["playing", "later hook", "previous hook saw ZeroDivisionError"]
+    assert on_disk(folder) == ([("ready", reason)], 0)
+
+
+def test_an_exception_in_another_thread_is_no_crash(folder: Path) -> None:
+    """The game goes on, and so does the session; its end is a quit."""
+    then = "import threading\nthread = threading.Thread(target=lambda: 1 / 0)\nthread.start()\nthread.join()"
+    done = run(game(then + "\nprint(plugin.session.state)"), folder)
+    assert done.stdout.splitlines() == ["playing", "active"]
+    assert on_disk(folder) == ([("ready", "quit")], 0)
+
+
+LOOP = """while True:
+    for event in pygame.event.get():
+        if event.type == pygame.QUIT:
+            sys.exit(7)
+    pygame.time.wait(5)"""
+
+
+@posix
+def test_ctrl_c_is_a_quit(folder: Path, screen: None) -> None:
+    """SIGINT: KeyboardInterrupt, the process dies of the signal as without us, the end is a quit."""
+    with child(game(LOOP), folder) as process:
+        assert line_of(process) == "playing"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(DEADLINE) == -signal.SIGINT
+    assert on_disk(folder) == ([("ready", "quit")], 0)
+
+
+@posix
+def test_sigterm_reaches_the_game_as_ever(folder: Path) -> None:
+    """SDL 2 makes a QUIT event of it (else the process dies of it): the plugin sets no handler and changes neither."""
+    with child(game(LOOP), folder) as process:
+        assert line_of(process) == "playing"
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(DEADLINE)
+    ends, open_ = on_disk(folder)
+    if code == 7:
+        assert (ends, open_) == ([("ready", "quit")], 0)
+    else:
+        assert (code, ends, open_) == (-signal.SIGTERM, [], 1)
+
+
+@posix
+@pytest.mark.parametrize("signal_", ["SIGKILL", "SIGHUP", "SIGABRT"])
+def test_a_signal_that_kills_leaves_an_abnormal_end_to_the_next_start(folder: Path, screen: None, signal_: str) -> None:
+    """Nothing runs in the dying process. The next start finds the open session and ends it at its last heartbeat."""
+    number = getattr(signal, signal_)
+    with child(game(LOOP), folder) as process:
+        assert line_of(process) == "playing"
+        progress = heartbeat(folder, at_least=0.5 if signal_ == "SIGKILL" else 0.0)
+        process.send_signal(number)
+        assert process.wait(DEADLINE) == -number
+    assert on_disk(folder) == ([], 1)
+    with testing.game(folder) as player:
+        plugin = gs_pygame.install(app="A", author="B", endpoint=ENDPOINT)
+        player.wait(1)
+        (end,) = player.ends
+        assert (end.number, end.reason, end.session_id) == (1, "abnormal", progress.session_id)
+        assert progress.active <= end.active < 10
+        assert end.script_data == '{"level":3}'
+        assert plugin.session is not None
+        assert (plugin.session.number, plugin.session.previous_id) == (2, progress.session_id)
+
+
+def test_os_exit_after_pygame_quit_is_a_quit(folder: Path, screen: None) -> None:
+    """pygame-menu's way out: no atexit runs, but the end was saved at pygame.quit(); the next start lets it go."""
+    done = run(game("pygame.quit()\nos._exit(1)"), folder)
+    assert done.returncode == 1
+    assert on_disk(folder) == ([("waiting", "quit")], 1)
+    assert next_start(folder) == [(1, "quit")]
+
+
+def test_os_exit_alone_is_abnormal(folder: Path, screen: None) -> None:
+    """Nothing was signalled: recovered like a kill."""
+    done = run(game("os._exit(9)"), folder)
+    assert done.returncode == 9
+    assert next_start(folder) == [(1, "abnormal")]
+
+
+FORKED = {
+    "fork, sys.exit": "pid = os.fork()\nif pid == 0:\n    sys.exit(0)\nassert os.waitpid(pid, 0)[1] == 0",
+    "fork, os._exit": "pid = os.fork()\nif pid == 0:\n    os._exit(0)\nassert os.waitpid(pid, 0)[1] == 0",
+    "fork, exception": "pid = os.fork()\nif pid == 0:\n    1 / 0\nassert os.waitpid(pid, 0)[1] == 256",
+    "fork, the child calls everything": (
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    plugin.end_session()\n    plugin.start_session()\n    plugin.set_player('x')\n"
+        "    plugin.set_consent('denied')\n    plugin.flush(0)\n"
+        "    assert plugin.session is None\n    plugin.status()\n    plugin.close()\n"
+        "    pygame.event.get()\n    pygame.quit()\n    sys.exit(0)\n"
+        "assert os.waitpid(pid, 0)[1] == 0"
+    ),
+    "multiprocessing": (
+        "import multiprocessing\n"
+        "worker = multiprocessing.get_context('fork').Process(target=len, args=('x',))\n"
+        "worker.start()\nworker.join()\nassert worker.exitcode == 0"
+    ),
+}
+
+
+@posix
+@pytest.mark.parametrize("how", FORKED)
+def test_a_forked_child_leaves_the_session_to_its_parent(folder: Path, screen: None, how: str) -> None:
+    """The child ends in whatever way: the parent's session goes on, with its lock and its files, and ends once."""
+    goes_on = """
+print(plugin.session.number, plugin.session.state, flush=True)
+sys.stdin.readline()
+plugin.end_session()
+plugin.start_session()
+sys.exit(3)"""
+    with child(game(FORKED[how] + goes_on), folder) as process:
+        assert line_of(process) == "playing"
+        assert line_of(process) == "1 active"
+        assert on_disk(folder) == ([], 1)
+        assert next_start(folder) == []  # a copy that starts now does not take the parent for dead
+        tell(process)
+        assert process.wait(DEADLINE) == 3
+    ends = next_start(folder)
+    assert [end for end in ends if end[0] != 2] == [(1, "explicit"), (3, "quit")]
+
+
+@posix
+def test_a_forked_child_that_outlives_the_game_does_not_keep_it_alive(folder: Path, screen: None) -> None:
+    """The game is killed, its child lives on: the next start recovers the session all the same."""
+    then = """if os.fork() == 0:
+    print(os.getpid(), flush=True)
+    sys.stdin.readline()
+    os._exit(0)
+import time
+time.sleep(60)"""
+    with child(game(then), folder) as process:
+        assert line_of(process) == "playing"
+        survivor = int(line_of(process))
+        process.kill()
+        process.wait(DEADLINE)
+        os.kill(survivor, 0)
+        assert next_start(folder) == [(1, "abnormal")]
+        tell(process)  # the survivor's standard input, too: it ends
+
+
+def test_nothing_is_printed(folder: Path) -> None:
+    """A game's terminal is its own: where nothing goes wrong, no word of ours is on stdout or stderr."""
+    done = run(game("plugin.end_session()\nplugin.flush(0.1)\nplugin.start_session()"), folder)
+    assert done.stdout == "playing\n"
+    assert "gs_pygame" not in done.stderr

@@ -1,0 +1,102 @@
+"""The branches for systems that are not here, by injection: nothing below ran on a real Windows or macOS."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import importlib.util
+import sys
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gs_pygame import _time
+from gs_pygame._disk import lock
+
+
+def test_linux_asks_boottime_for_what_runs_on_in_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux: monotonic stands still in suspend, CLOCK_BOOTTIME runs on."""
+    monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", {7: 70.0}.__getitem__)
+    active, elapsed = _time.system_sources("linux")
+    assert active is time.monotonic
+    assert elapsed() == 70.0
+
+
+def test_macos_asks_clock_monotonic_for_what_runs_on_in_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS: Python's monotonic is mach_absolute_time, which stands still; CLOCK_MONOTONIC runs on."""
+    monkeypatch.setattr(time, "CLOCK_MONOTONIC", 6, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", {6: 60.0}.__getitem__)
+    active, elapsed = _time.system_sources("darwin")
+    assert active is time.monotonic
+    assert elapsed() == 60.0
+
+
+def test_windows_asks_for_unbiased_interrupt_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows: monotonic runs on in sleep; QueryUnbiasedInterruptTime, in units of 100 ns, stands still."""
+
+    def query(pointer: Any) -> int:
+        pointer._obj.value = 12_500_000
+        return 1
+
+    kernel32 = SimpleNamespace(QueryUnbiasedInterruptTime=query)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel32), raising=False)
+    active, elapsed = _time.system_sources("win32")
+    assert active() == pytest.approx(1.25)
+    assert elapsed is time.monotonic
+
+
+def test_elsewhere_the_wall_clock_is_the_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system without CLOCK_BOOTTIME: a sleep is still noticed."""
+    monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
+    assert _time.system_sources("freebsd13") == (time.monotonic, time.time)
+
+
+@pytest.fixture
+def windows_lock(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, list[tuple[int, int]]]:
+    """gs_pygame._disk.lock as Windows would load it, with a msvcrt that records (mode, number of bytes)."""
+    calls: list[tuple[int, int]] = []
+    msvcrt: Any = ModuleType("msvcrt")
+    msvcrt.LK_NBLCK = 2
+    msvcrt.locking = lambda descriptor, mode, count: calls.append((mode, count))
+    monkeypatch.setitem(sys.modules, "msvcrt", msvcrt)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert lock.__file__
+    spec = importlib.util.spec_from_file_location("gs_pygame._lock_of_windows", lock.__file__)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module, calls
+
+
+def test_windows_locks_one_byte_and_leaves_the_record_readable(
+    windows_lock: tuple[ModuleType, list[tuple[int, int]]], tmp_path: Path
+) -> None:
+    """msvcrt locks are mandatory: the locked byte lies far behind the heartbeat, and the file does not grow."""
+    module, calls = windows_lock
+    lock = module.FileLock(tmp_path / "x")
+    assert calls == [(2, 1)]
+    assert (tmp_path / "x").stat().st_size == 0
+    lock.close()
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EDEADLK])
+def test_windows_says_taken_in_its_own_way(
+    windows_lock: tuple[ModuleType, list[tuple[int, int]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    """EACCES and EDEADLOCK (Microsoft's _locking) mean that another process holds it."""
+
+    def taken(descriptor: int, mode: int, count: int) -> None:
+        raise OSError(number, "taken")
+
+    module, _ = windows_lock
+    monkeypatch.setattr(sys.modules["msvcrt"], "locking", taken)
+    with pytest.raises(BlockingIOError, match="another process"):
+        module.FileLock(tmp_path / "x")
