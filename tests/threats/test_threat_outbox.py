@@ -19,8 +19,8 @@ Hostility = Callable[[Path], None]
 
 PLANTED = (
     "INSERT INTO sessions (session_id, run, state, bytes, number, player_id, started_at, active, wall, reason, "
-    "script_data, about) VALUES ('00000000-0000-4000-8000-000000000001', 'run', 'ready', 300, 1, 'ada', 1.8e9, 1.0, 1.0,"
-    " 'quit', '{}', '{}')"
+    "script_data, about) VALUES ('00000000-0000-4000-8000-000000000001', 'run', 'ready', 300, 1, 'ada', 1.8e9, 1.0,"
+    " 1.0, 'quit', '{}', '{}')"
 )
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 MAKING = list(schema.TABLES)
