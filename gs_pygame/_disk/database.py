@@ -15,11 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import OutboxBusyError
-from .opening import translated
+from .opening import CHECKPOINT_SIZE, translated
 from .schema import VERSION
-
-CHECKPOINT_SIZE = 1000 * 4096
-"""Bytes of WAL from which it is moved into the database (SQLite's own default, in pages)."""
 
 RESERVE = 256 * 1024
 """Bytes held free inside the file, and held in the WAL: on a full disk hundreds of ends and receipts still fit."""

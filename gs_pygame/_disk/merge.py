@@ -31,7 +31,7 @@ def bring_home(old: Outbox, run_there: str, outbox: Outbox, run: str) -> None:
                 if same and row["run"] == run_there and not known:
                     outbox.adopt("sessions", {**row, "state": "open", "run": run})  # to keep its number
             elif same:
-                outbox.place(row, known["number"] if known else None)
+                outbox.take_in(row, known["number"] if known else None)
             elif row["state"] != "delivered" or not old.durable:
                 player_id = None if row["player_id"] == old.installation_id else row["player_id"]
                 _end_again(row, player_id, known["number"] if known else 0, outbox, run)

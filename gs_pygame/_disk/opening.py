@@ -18,6 +18,9 @@ from .schema import VERSION, make, refuse_altered, refuse_foreign, refuse_newer,
 HELPER_PATIENCE = 5.0
 """Seconds that helpers, and opening the file, may wait for another process."""
 
+CHECKPOINT_SIZE = 1000 * 4096
+"""Bytes of WAL from which it is moved into the database (SQLite's own default, in pages), and to which it is cut."""
+
 FILES = ("-wal", "-shm", "")
 """What a database's files are called, beyond its path: without its WAL it would be another one."""
 
@@ -66,6 +69,7 @@ def opened(path: Path | None, patience: float) -> sqlite3.Connection:
             db.execute(f"PRAGMA synchronous = {'OFF' if is_new else 'NORMAL'}")
             mode = _to_wal(db, patience)
             db.execute("PRAGMA wal_autocheckpoint = 0")
+            db.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_SIZE}")
             db.execute("PRAGMA secure_delete = ON")  # off in many builds; erase() could not make up for it
             make(db)
             refuse_altered(db)

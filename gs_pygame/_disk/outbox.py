@@ -20,6 +20,7 @@ from .accounts import Accounts
 from .database import Database
 from .opening import HELPER_PATIENCE, opened
 from .rows import END_COLUMNS, end_of, is_sound, response_of
+from .schema import NEWEST, ORDER
 from .upkeep import Upkeep
 
 GAME_PATIENCE = 0.005
@@ -29,7 +30,7 @@ _ROW = 256
 """Bytes of a row beside the game's own data."""
 
 _PLAYED = "session_id = ? AND state IN ('open', 'waiting')"
-_FIRST = "number = (SELECT number FROM sessions WHERE state = ? AND session_id = ? ORDER BY passes, number LIMIT 1)"
+_FIRST = f"number = (SELECT number FROM sessions WHERE state = ? AND session_id = ? ORDER BY {ORDER} LIMIT 1)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Outbox:
         self.hold_reserve, self.wait_at_most = database.hold_reserve, database.wait_at_most
         upkeep = Upkeep(database, self._accounts)
         self.counts, self.prune, self.erase = self._accounts.counts, upkeep.prune, upkeep.erase
-        self.adopt, self.place, self.rows = upkeep.adopt, upkeep.place, database.rows
+        self.adopt, self.take_in, self.rows = upkeep.adopt, upkeep.take_in, database.rows
         self.account_for_merge, self.account_for_damage = upkeep.account_for_merge, upkeep.account_for_damage
         self.copy_to, self.move_all = database.copy_to, database.move_all
         try:
@@ -119,17 +120,17 @@ class Outbox:
             both = f"{query} {_PLAYED} UNION ALL {query} number = ? AND session_id = ?"
             if here := self._database.read(both, session_id, known_number, session_id):
                 self.withdraw(session_id)
-                return Numbered(*here[0])
+                return Numbered(self._known.get(session_id, here[0][0]), *here[0][1:])
             if previous_id is None:
                 newest = self._database.read("SELECT session_id FROM sessions ORDER BY number DESC LIMIT 1")
                 previous_id = newest[0][0] if newest and isinstance(newest[0][0], str) else None
             number = self._accounts.next_number()
             player_id = player_id or self.installation_id
+            size = len(script_data) + len(about) + _ROW
             self._database.change(
-                "INSERT INTO sessions (number, session_id, run, state, bytes, previous_id, player_id, started_at, "
-                "script_data, about) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?)",
-                *(number, session_id, run, len(script_data) + len(about) + _ROW, previous_id, player_id, started_at),
-                *(script_data, about),
+                "INSERT INTO sessions (number, place, session_id, run, state, bytes, previous_id, player_id, "
+                "started_at, script_data, about) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?)",
+                *(number, number, session_id, run, size, previous_id, player_id, started_at, script_data, about),
             )
         if not self.durable:
             number = self._known[session_id] = known_number
@@ -203,7 +204,7 @@ class Outbox:
         """The next ends to go, first in first out. One that makes no sense is set aside: it would be first for ever."""
         query = (
             f"SELECT {END_COLUMNS}, strikes, passes, number FROM sessions WHERE state = 'ready' "
-            "ORDER BY passes, number LIMIT ?"
+            f"ORDER BY {ORDER} LIMIT ?"
         )
         while True:
             queue, senseless = [], []
@@ -254,7 +255,7 @@ class Outbox:
 
     def send_to_back(self, session_id: str) -> None:
         """Others were delivered where this end meets errors: it goes last, with a clean slate."""
-        sql = f"UPDATE sessions SET strikes = 0, passes = passes + 1 WHERE {_FIRST}"
+        sql = f"UPDATE sessions SET strikes = 0, passes = passes + 1, place = ({NEWEST}) WHERE {_FIRST}"
         self._database.change(sql, "ready", session_id)
 
     def untold(self, run: str = "", alive: Collection[str] = ()) -> list[Receipt]:

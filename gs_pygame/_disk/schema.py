@@ -13,23 +13,30 @@ VERSION = 1
 
 INDEX = "sessions_queue"
 
+ORDER = "place, passes, number"
+"""Of the queue: first in first out. Who was sent to the back comes after all that there were."""
+
+NEWEST = "SELECT coalesce(max(number), 0) FROM sessions"
+"""The number of the session that was started last; 0 before the first."""
+
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     # One row for each session, from its start to its receipt; what follows `started_at` says how far it has got.
+    # `place`: its own number, or if it was sent to the back of the queue, the number of the newest session then.
     # `strikes`: server errors (5xx) in a row; `passes`: how often others were let pass because of them.
     # `told`: 0 while on_delivered has not been called for a receipt.
     """
     CREATE TABLE sessions (
         number INTEGER PRIMARY KEY, session_id TEXT NOT NULL, run TEXT NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('open', 'waiting', 'ready', 'delivered', 'rejected')),
-        bytes INTEGER NOT NULL, strikes INTEGER NOT NULL DEFAULT 0, passes INTEGER NOT NULL DEFAULT 0,
-        told INTEGER NOT NULL DEFAULT 0, previous_id TEXT, player_id TEXT NOT NULL, started_at REAL NOT NULL,
+        place INTEGER NOT NULL, passes INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL,
+        strikes INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0, previous_id TEXT, player_id TEXT NOT NULL, started_at REAL NOT NULL,
         active REAL NOT NULL DEFAULT 0, wall REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT 'abnormal',
         script_data TEXT NOT NULL, about TEXT NOT NULL, counters TEXT, answer TEXT
     )
     """,
     # Backwards, since then what becomes ready lies beside what was open: a frame changes one page less.
-    f"CREATE INDEX {INDEX} ON sessions (state DESC, passes, number, bytes)",
+    f"CREATE INDEX {INDEX} ON sessions (state DESC, place, passes, number, bytes)",
 )
 
 

@@ -163,6 +163,7 @@ class Storage:
         wal, _, file = self._files
         if self.outbox.keepers.durable and self._place.has(file) and not self._place.has(wal):
             self.outbox.keepers.move_all()
+            Path(wal).unlink(missing_ok=True)
             return False
         return self.outbox.keepers.durable and not self.in_place
 

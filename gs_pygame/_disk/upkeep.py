@@ -8,6 +8,7 @@ from typing import Any
 from .accounts import Accounts, Counts
 from .database import Database
 from .rows import END_COLUMNS, end_of, is_sound
+from .schema import ORDER
 
 MAX_ENDS = 10_000
 """Ends kept at most: a session every ten minutes for 70 days without a network."""
@@ -38,7 +39,7 @@ class Upkeep:
             total = f"SELECT count(*), coalesce(sum({_SIZE}), 0) FROM sessions WHERE state != 'open'"
             count, size = self._database.read(total)[0]
             victims = []
-            queue = f"SELECT number, {_SIZE} FROM sessions WHERE state = ? AND number < ? ORDER BY passes, number"
+            queue = f"SELECT number, {_SIZE} FROM sessions WHERE state = ? AND number < ? ORDER BY {ORDER}"
             for number, bytes_ in self._database.read(queue, state, newest):
                 if count <= max_ends and size <= max_bytes:
                     break
@@ -74,7 +75,7 @@ class Upkeep:
         sql = f"INSERT OR {conflict} INTO {table} ({columns}) VALUES ({marks})"
         return self._database.change(sql, *row.values()) == 1
 
-    def place(self, row: dict[str, Any], number: int | None) -> None:
+    def take_in(self, row: dict[str, Any], number: int | None) -> None:
         """Take over a row of another file of this installation in the place of ours of that `number`; if there is none,
         under its own number, or if that is another session's by now, under the next."""
         with self._database.transaction():
@@ -82,7 +83,8 @@ class Upkeep:
                 self._database.change("DELETE FROM sessions WHERE number = ?", number)
                 row = {**row, "number": number}
             if not self.adopt("sessions", row):
-                self.adopt("sessions", {**row, "number": self._accounts.next_number()})
+                next_number = self._accounts.next_number()
+                self.adopt("sessions", {**row, "number": next_number, "place": next_number})
 
     def account_for_merge(self, there: Counts) -> None:
         """All rows of another file of this installation are here: what neither has a row of was delivered."""

@@ -363,7 +363,7 @@ def test_strikes_are_remembered_and_the_back_of_the_line_wipes_them(outbox: Outb
     assert [(q.end.session_id, q.strikes, q.passes) for q in outbox.ready(9)] == [("a", 5, 0), ("b", 0, 0)]
     outbox.send_to_back("a")
     ready(outbox, "c")
-    assert [(q.end.session_id, q.strikes, q.passes) for q in outbox.ready(9)] == [("b", 0, 0), ("c", 0, 0), ("a", 0, 1)]
+    assert [(q.end.session_id, q.strikes, q.passes) for q in outbox.ready(9)] == [("b", 0, 0), ("a", 0, 1), ("c", 0, 0)]
 
 
 # Housekeeping

@@ -51,7 +51,7 @@ def on_disk(folder: Path) -> tuple[list[tuple[str, str]], int]:
     waits 30 ms for it to be removed, and the next start removes it."""
     with sqlite3.connect(folder / "outbox.sqlite3") as db:
         ends = db.execute("SELECT state, reason FROM sessions WHERE state != 'open' ORDER BY number").fetchall()
-        open_ = db.execute("SELECT count(*) FROM sessions WHERE state = 'open'").fetchone()[0]
+        open_ = db.execute("SELECT count(*) FROM sessions WHERE state IN ('open', 'waiting')").fetchone()[0]
     db.close()
     return ends, open_
 

@@ -174,6 +174,7 @@ def end_row(**junk: Any) -> dict[str, Any]:
         "session_id": ID,
         "run": "run",
         "state": "ready",
+        "place": 1,
         "bytes": 300,
         "strikes": 0,
         "passes": 0,
