@@ -29,7 +29,6 @@ GAME_PATIENCE = 0.005
 _ROW = 256
 """Bytes of a row beside the game's own data."""
 
-_PLAYED = "session_id = ? AND state IN ('open', 'waiting')"
 _FIRST = f"number = (SELECT number FROM sessions WHERE state = ? AND session_id = ? ORDER BY {ORDER} LIMIT 1)"
 
 
@@ -116,11 +115,11 @@ class Outbox:
         that a disk gave it before, or 0: none.
         """
         with self.transaction():
-            query = "SELECT number, previous_id, player_id FROM sessions WHERE"
-            both = f"{query} {_PLAYED} UNION ALL {query} number = ? AND session_id = ?"
-            if here := self._database.read(both, session_id, known_number, session_id):
+            query = "SELECT number, state, previous_id, player_id FROM sessions WHERE number = ? AND session_id = ?"
+            here = self._played(session_id) or self._database.read(query, known_number, session_id)
+            for number, _, previous, player in here:
                 self.withdraw(session_id)
-                return Numbered(self._known.get(session_id, here[0][0]), *here[0][1:])
+                return Numbered(self._known.get(session_id, number), previous, player)
             if previous_id is None:
                 newest = self._database.read("SELECT session_id FROM sessions ORDER BY number DESC LIMIT 1")
                 previous_id = newest[0][0] if newest and isinstance(newest[0][0], str) else None
@@ -141,33 +140,39 @@ class Outbox:
     ) -> None:
         """Write the open session's end as waiting; saved again, only its reason and script data change. `ready`: its
         session is over, as if it were released next."""
+        to = "ready" if ready else "waiting"
         with self.transaction():
-            self._database.change(
-                f"""
-                UPDATE sessions SET
-                    active = CASE state WHEN 'open' THEN ? ELSE active END,
-                    wall = CASE state WHEN 'open' THEN ? ELSE wall END,
-                    counters = CASE state WHEN 'open' THEN ? ELSE counters END,
-                    state = ?, reason = ?, script_data = ?, bytes = length(about) + ?
-                WHERE {_PLAYED}
-                """,
-                *(active, wall, self._accounts.counters(), "ready" if ready else "waiting", reason, script_data),
-                *(len(script_data) + _ROW, session_id),
-            )
+            for number, state, *_ in self._played(session_id):
+                if state == "open":
+                    measured = "UPDATE sessions SET active = ?, wall = ?, counters = ? WHERE number = ?"
+                    self._database.change(measured, active, wall, self._accounts.counters(), number)
+                self._database.change(
+                    "UPDATE sessions SET state = ?, reason = ?, script_data = ?, bytes = length(about) + ? "
+                    "WHERE number = ?",
+                    *(to, reason, script_data, len(script_data) + _ROW, number),
+                )
+
+    def _played(self, session_id: str) -> list[tuple[Any, ...]]:
+        """Number, state, previous id and player of the session if it is open or its end waits, else nothing."""
+        query = "SELECT number, state, previous_id, player_id FROM sessions WHERE state = '{}' AND session_id = ?"
+        return self._database.read(
+            f"{query.format('open')} UNION ALL {query.format('waiting')}", session_id, session_id
+        )
 
     def withdraw(self, session_id: str) -> bool:
         """Take a waiting end away again. False if it has gone already."""
-        sql = "UPDATE sessions SET state = 'open' WHERE session_id = ? AND state = 'waiting'"
-        return self._database.change(sql, session_id) == 1
+        sql = f"UPDATE sessions SET state = 'open' WHERE {_FIRST}"
+        return self._database.change(sql, "waiting", session_id) == 1
 
     def release(self, session_id: str) -> None:
         """Make a waiting end ready to go; its session is over."""
-        sql = "UPDATE sessions SET state = 'ready' WHERE session_id = ? AND state = 'waiting'"
-        self._database.change(sql, session_id)
+        self._database.change(f"UPDATE sessions SET state = 'ready' WHERE {_FIRST}", "waiting", session_id)
 
     def set_player(self, session_id: str, player_id: str) -> None:
         """The open session is this player's from now on. Ends already on disk keep theirs."""
-        self._database.change(f"UPDATE sessions SET player_id = ? WHERE {_PLAYED}", player_id, session_id)
+        with self.transaction():
+            for number, *_ in self._played(session_id):
+                self._database.change("UPDATE sessions SET player_id = ? WHERE number = ?", player_id, number)
 
     # After a death
 
