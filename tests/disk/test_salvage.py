@@ -88,7 +88,7 @@ def test_of_a_truncated_file_what_is_left_is_carried_over(path: Path, keep: floa
     with closing(reopened(path)) as outbox:
         kept = len(outbox.ready(1000))
         assert kept >= saved
-        assert outbox.counts().dropped["damage"] == 201 - kept - len(outbox.unfinished_runs())
+        assert outbox.counts().dropped.get("damage", 0) == 201 - kept - len(outbox.unfinished_runs())
         start(outbox, str(uuid.uuid4()))
 
 
