@@ -160,8 +160,8 @@ class Settings:
 
 
 def _user_data_dir() -> Path:
-    """Of gs_pygame. appdirs takes an empty or relative XDG_DATA_HOME as it is, which is to be ignored (XDG Base Directory
-    Specification), and leaves the author out except on Windows, so that author and app come after it."""
+    """Of gs_pygame. appdirs takes an empty or relative XDG_DATA_HOME as it is, which is to be ignored (XDG Base
+    Directory Specification); it leaves the author out except on Windows, so that author and app come after it."""
     import appdirs
 
     found = _from_home(Path(appdirs.user_data_dir(_OURS, False)))
