@@ -86,11 +86,12 @@ def side_by_side(runs: Sequence[Sequence[Row]]) -> str:
     """The budgets of several runs, a column for each."""
     lines = [f"| figure | allowed | {' | '.join(f'run {number + 1}' for number in range(len(runs)))} |"]
     lines.append("|---" * (2 + len(runs)) + "|")
-    found: dict[tuple[str, str], list[str]] = {}
-    for rows in runs:
+    found: dict[tuple[str, str], dict[int, str]] = {}
+    for number, rows in enumerate(runs):
         for budget in (budget for row in rows for budget in row.budgets):
-            found.setdefault((budget.what, _allowed(budget)), []).append(_measured(budget))
-    lines += [f"| {' | '.join([*what, *figures])} |" for what, figures in found.items()]
+            found.setdefault((budget.what, _allowed(budget)), {})[number] = _measured(budget)
+    for what, figures in found.items():  # which peer is the best one may differ
+        lines.append(f"| {' | '.join([*what, *(figures.get(number, '') for number in range(len(runs)))])} |")
     return "\n".join(lines) + "\n"
 
 
