@@ -216,6 +216,11 @@ class Engine:
         self._dirty = True
         self._courier_worker.wake()
 
+    def settle(self) -> None:
+        if not self._erasing:
+            self._failover.leave()
+            self.write()
+
     def trouble(self, error: Exception) -> None:
         self._failover.report(error)
 
@@ -295,11 +300,11 @@ class Engine:
             return None
         try:
             with self._lock:
-                counts = self._storage.outbox.games.counts()
+                unsent = bool(self._journal) or self._storage.outbox.games.unsent()
         except OutboxError as error:
             self.trouble(error)
             return None
-        return run_file.path if counts.ready or counts.waiting or self._journal else None
+        return run_file.path if unsent else None
 
     def set_may_send(self, may_send: bool) -> None:
         self._may_send = may_send

@@ -35,6 +35,9 @@ class Kept(Protocol):
     def recovered(self, receipts: list[Receipt]) -> None:
         """A look for dead runs is done; at the first one, the receipts that the game was never told of."""
 
+    def settle(self) -> None:
+        """The last is written: see that it will be found."""
+
     def trouble(self, error: Exception) -> None:
         """The disk could not be used."""
 
@@ -69,6 +72,7 @@ class Keeper:
     def close(self) -> None:
         """Write and flush what is left, and leave nothing to recover; if that fails, leave it to the next start."""
         written = self._guarded(self._write)
+        self._guarded(self._kept.settle)
         outbox, run_file = self._storage.outbox.keepers, self._storage.run_file
         self._guarded(outbox.sync)
         if run_file is not None and written and self._storage.durable:

@@ -7,18 +7,30 @@ denied consent, which is the account of the installation before.
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from .._errors import OutboxDamagedError
 from .database import Database
+from .rows import MAX_NUMBER
+from .schema import NEWEST
 
-MAX_NUMBER = 2**53
-"""Sessions that can be numbered; beyond it JSON's readers disagree about integers."""
+_json = json.JSONEncoder(separators=(",", ":")).encode  # made once: a frame waits for this
 
-_OPEN = """
-SELECT 'open', count(*) FROM sessions
-WHERE session_id != ? AND NOT EXISTS (SELECT 1 FROM ends WHERE ends.session_id = sessions.session_id)
-"""  # not even a waiting end
+_TOTALS = """
+SELECT key, value FROM meta WHERE typeof(value) = 'integer'
+UNION ALL SELECT 'open', count(*) FROM sessions WHERE state = 'open'
+UNION ALL SELECT 'newest', max(number) FROM sessions
+"""  # one statement: all of it is of the same moment
+
+_COUNTS = f"""
+{_TOTALS}
+UNION ALL SELECT 'state:' || state, count(*) FROM sessions GROUP BY state
+UNION ALL SELECT 'oldest', min(started_at + wall) FROM sessions WHERE number IN (
+    SELECT min(number) FROM sessions WHERE state IN ('waiting', 'ready') GROUP BY state
+)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,69 +49,93 @@ class Counts:
     oldest: float | None
 
 
-class Accounts(Database):
+class Accounts:
     """The counters in the table `meta`, beside the rows that they count."""
 
-    def _meta(self, key: str) -> Any:
-        rows = self._read("SELECT value FROM meta WHERE key = ?", key)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, key: str) -> Any:
+        rows = self._database.read("SELECT value FROM meta WHERE key = ?", key)
         return rows[0][0] if rows else None
 
-    def _count(self, key: str, by: int = 1) -> None:
-        self._change(
+    def put(self, key: str, value: Any) -> None:
+        self._database.change("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
+
+    def count(self, key: str, by: int = 1) -> None:
+        self._database.change(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value + CASE "
             f"WHEN typeof(value) = 'integer' AND value BETWEEN 0 AND {MAX_NUMBER} THEN value ELSE 0 END",
             key,
             by,
         )
 
-    def _counters(self, ending: str) -> str:
-        """What goes along with the end of the session `ending`, as JSON: by it a server tells what a gap is."""
-        totals = self._totals(ending)
-        started = totals.get("last_number", 0)
+    def installation(self) -> str:
+        """The anonymous id of this installation, made at its first start."""
+        if self.get("installation_id") is None:
+            made = str(uuid.uuid4())
+            self._database.change("INSERT OR IGNORE INTO meta VALUES ('installation_id', ?)", made)
+        return str(self.get("installation_id"))
+
+    def newest(self) -> int:
+        return int(self._database.read(NEWEST)[0][0])
+
+    def next_number(self) -> int:
+        """Raises OutboxDamagedError if there can be none."""
+        number = max(self.newest(), self.floor()) + 1
+        if number > MAX_NUMBER:
+            raise OutboxDamagedError(f"there can be no session {number}")
+        return number
+
+    def floor(self, number: int = 0) -> int:
+        """No session gets a number up to this one: they have been given, though the rows may be lost. Raised to
+        `number` in a thread that may wait; a frame leaves it to the newest row, which is never pruned."""
+        floor = self.get("floor")
+        floor = floor if type(floor) is int and floor <= MAX_NUMBER else 0
+        if floor < number <= MAX_NUMBER:
+            self.put("floor", number)
+            return number
+        return floor
+
+    def counters(self) -> str:
+        """What goes along with the end of a session that is open until then, as JSON: a server tells by it what a gap
+        is. Costs the same however many ends there are."""
+        totals = dict(self._database.read(_TOTALS))
+        started = _started(totals)
         counters = {
             "started": started,
-            "ended": started - totals["open"],
+            "ended": started - totals["open"] + 1,
             "delivered": totals.get("delivered", 0),
             "rejected": totals.get("rejected", 0),
             "dropped": {cause: count for cause, count in _dropped(totals).items() if cause != "consent"},
         }
-        return json.dumps(counters, separators=(",", ":"))
-
-    def _totals(self, but: str = "") -> dict[str, int]:
-        """The counters, and how many sessions are `open`, `but` one."""
-        totals = f"SELECT key, value FROM meta WHERE typeof(value) = 'integer' UNION ALL {_OPEN}"
-        return dict(self._read(totals, but))
+        return _json(counters)
 
     def counts(self) -> Counts:
         """What lies here. Reads an index: about 0.1 ms for each thousand ends."""
-        states = dict(self._read("SELECT state, count(*) FROM ends GROUP BY state"))
-        totals = self._totals()
-        started = totals.get("last_number", 0)
-        oldest = self._read("SELECT min(started_at + wall) FROM ends WHERE state IN ('waiting', 'ready')")[0][0]
+        totals = dict(self._database.read(_COUNTS))
+        started = _started(totals)
         return Counts(
             started=started,
             ended=started - totals["open"],
-            waiting=states.get("waiting", 0),
-            ready=states.get("ready", 0),
-            rejected=states.get("rejected", 0),
+            waiting=totals.get("state:waiting", 0),
+            ready=totals.get("state:ready", 0),
+            rejected=totals.get("state:rejected", 0),
             delivered=totals.get("delivered", 0),
             dropped=_dropped(totals),
-            oldest=oldest,
+            oldest=totals["oldest"],
         )
 
-    def account_for_damage(self) -> None:
-        """Rows of a damaged outbox were adopted: number on from the last one; count what is missing as dropped."""
-        with self.transaction():
-            numbers = self._read("SELECT max(number) FROM (SELECT number FROM sessions UNION SELECT number FROM ends)")
-            last = max(numbers[0][0] or 0, self._totals().get("last_number", 0))
-            self._change("INSERT OR REPLACE INTO meta VALUES ('last_number', ?)", last)
-            counts = self.counts()
-            self._change("INSERT OR REPLACE INTO meta VALUES ('rejected', ?)", counts.rejected)
-            kept = counts.waiting + counts.ready + counts.rejected + counts.delivered
-            dropped = sum(count for cause, count in counts.dropped.items() if cause != "consent")
-            lost = counts.ended - kept - dropped
-            if lost > 0:
-                self._count("dropped:damage", lost)
+    def missing(self) -> int:
+        """Sessions that have ended, and of which nothing here says what became of them."""
+        counts = self.counts()
+        dropped = sum(count for cause, count in counts.dropped.items() if cause != "consent")
+        return counts.ended - counts.waiting - counts.ready - counts.rejected - counts.delivered - dropped
+
+
+def _started(totals: dict[str, int]) -> int:
+    floor = totals.get("floor", 0)
+    return max(totals["newest"] or 0, floor if floor <= MAX_NUMBER else 0)
 
 
 def _dropped(totals: dict[str, int]) -> dict[str, int]:

@@ -3,7 +3,7 @@ said from memory.
 
         writes fail again and again                  every RETRY seconds
     ON DISK ------------------------> IN MEMORY ------------------------> ON DISK
-        files removed under us: what is open can still be read, and goes into new ones
+        files removed or replaced under us: what is open can still be read, and goes into what lies there now
     ON DISK --------------------------------------------------------------> ON DISK
 
 `watch` is cheap and the keeper's; `turn` is the courier's thread's, which may wait for a disk.
@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Any
 
 from .._errors import OutboxDamagedError, OutboxError
 from .._time import Clock, Instant
 from .journal import Journal
+from .merge import bring_home
 from .outbox import GAME_PATIENCE, Outbox
-from .rows import response_of
 from .salvage import mark_damaged
 from .storage import Connections, Storage
 
@@ -78,9 +77,15 @@ class Failover:
         if not self.watch(self._clock.now()):
             return False
         if not self._storage.durable:
-            return self._to_disk()
+            return self._to_disk(self._storage.outbox.couriers)
         self._to_memory()
         return True
+
+    def leave(self) -> None:
+        """The game ends, and the keeper, whose thread this is, has written its last."""
+        if self._storage.save_at_exit() and self._to_disk(self._storage.outbox.keepers, leaving=True):
+            self._storage.outbox.games.close()
+            self._storage.outbox.couriers.close()
 
     def make_room(self) -> None:
         """After a failed write, in case the disk is full. The courier's thread. Raises OutboxError."""
@@ -99,26 +104,31 @@ class Failover:
             old.close()
         self._wait()
 
-    def _to_disk(self) -> bool:
+    def _to_disk(self, old: Outbox, leaving: bool = False) -> bool:
+        """`old`: a connection of this thread's to what was there until now."""
         self._wait()
         try:
-            new = self._storage.open()
+            new = self._storage.open_anew(old)
+        except BlockingIOError:  # another copy of the game is at it
+            self._next_try = 0.0
+            return False
         except (OSError, OutboxError):
             return False
         new.games.wait_at_most(GAME_PATIENCE)
-        run_file, old = self._storage.run_file, self._storage.outbox
+        run_file, before = self._storage.run_file, self._storage.outbox
         assert run_file is not None
         try:
             with self._journal.moved():
-                new.couriers.hold_reserve()  # else a full disk would fail us again at once
-                _bring_home(old.games, self._journal.run, new.games, run_file.run)
+                if not leaving:
+                    new.couriers.hold_reserve()  # else a full disk would fail us again at once
+                bring_home(old, self._journal.run, new.keepers if leaving else new.couriers, run_file.run)
                 with self._lock:
                     self._storage.outbox = new
                 self._journal.run = run_file.run
         except OutboxError:
             new.close()
             return False
-        old.close()
+        before.close()
         self._storage.look()
         log.warning("gs_pygame: ended sessions are kept on disk again, in %s", new.games.path)
         return True
@@ -126,31 +136,3 @@ class Failover:
     def _wait(self) -> None:
         self._failures = 0
         self._next_try = self._clock.now().elapsed + RETRY
-
-
-def _bring_home(old: Outbox, run_there: str, outbox: Outbox, run: str) -> None:
-    """What ended elsewhere, in memory or in files that were removed, is recorded as if it had ended here, and takes its
-    number; the open session is the journal's to enter again. Another copy of the game may do the same."""
-    with outbox.transaction():
-        for row in old.rows("sessions"):
-            if row["run"] == run_there:
-                outbox.withdraw(row["session_id"])  # left from before, if the disk failed while the player was away
-        for row in old.rows("ends"):
-            settled = row["state"] == "delivered" and old.durable  # and so a matter of the files that were removed
-            if row["state"] != "waiting" and not settled:
-                _bring_end(row, None if row["player_id"] == old.installation_id else row["player_id"], outbox, run)
-
-
-def _bring_end(row: dict[str, Any], player_id: str | None, outbox: Outbox, run: str) -> None:
-    session_id, script_data = row["session_id"], row["script_data"]
-    outbox.start(run, session_id, row["started_at"], player_id, script_data, row["about"], row["previous_id"])
-    outbox.withdraw(session_id)
-    outbox.save(session_id, row["reason"], row["active"], row["wall"], script_data)
-    outbox.release(session_id)
-    response = response_of(row["answer"]) if row["state"] == "delivered" else None
-    if response:
-        outbox.deliver(session_id, response, run)
-        if row["told"]:
-            outbox.told([session_id])
-    elif row["state"] == "rejected":
-        outbox.reject(session_id, row["answer"])

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from .._player.lifecycle import Decision, Release, Save, Start, Withdraw
 from .outbox import Numbered, Outbox
@@ -76,20 +77,15 @@ class Journal:
             batch = list(self._entries)
             if not batch:
                 return True
-            lost = []
             before = self._previous_id, self.numbered
             try:
                 into = outbox()
                 with into.transaction():
-                    left = deque(batch)
-                    while left:
-                        entry = left.popleft()
-                        save = entry.decision
-                        if left and isinstance(save, Save) and isinstance(left[0].decision, Release):
-                            left.popleft()
-                            into.finish(save.session_id, save.reason, save.active, save.wall, entry.script_data)
-                        elif not self._write_one(into, entry):
-                            lost.append(entry.decision.session_id)
+                    lost = [
+                        entry.decision.session_id
+                        for entry, following in zip_longest(batch, batch[1:])
+                        if not self._write_one(into, entry, following)
+                    ]
             except BaseException:
                 self._previous_id, self.numbered = before
                 raise
@@ -115,7 +111,7 @@ class Journal:
             case _:
                 self._open.append(entry)
 
-    def _write_one(self, outbox: Outbox, entry: Entry) -> bool:
+    def _write_one(self, outbox: Outbox, entry: Entry, following: Entry | None) -> bool:
         """False if an end was to be withdrawn and had gone."""
         match entry.decision:
             case Start(session_id, started):
@@ -134,7 +130,8 @@ class Journal:
                 }
                 self._previous_id = session_id
             case Save(session_id, reason, active, wall):
-                outbox.save(session_id, reason, active, wall, entry.script_data)
+                ready = following is not None and isinstance(following.decision, Release)  # one change less, in a frame
+                outbox.save(session_id, reason, active, wall, entry.script_data, ready)
             case Withdraw(session_id):
                 return outbox.withdraw(session_id)
             case Release(session_id):

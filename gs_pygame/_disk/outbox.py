@@ -1,35 +1,36 @@
-"""The outbox: open sessions, ends, receipts and counters. Knows no clock, no thread, no network.
+"""The outbox: one row for each session, from its start to its receipt. Knows no clock, no thread, no network.
 
-An Outbox is one connection. Each thread has its own (`another()`), except that an outbox in memory is shared.
-Every method is one transaction unless it is called inside `transaction()`.
+An Outbox has one connection. Each thread has its own (`another()`), except that an outbox in memory is shared.
+Every method is one transaction unless it is called inside `transaction()`. A session is found by its state: few are
+open, and what is delivered is at the head of the queue, so that no second index need be written in a frame.
 """
 
 from __future__ import annotations
 
-import uuid
+import json
+import threading
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from .._messages import End, EndSessionResponse, Reason
 from .._player.lifecycle import Progress
 from .accounts import Accounts
-from .database import HELPER_PATIENCE
+from .database import Database
+from .opening import HELPER_PATIENCE, opened
 from .rows import END_COLUMNS, end_of, is_sound, response_of
+from .schema import NEWEST, ORDER
+from .upkeep import Upkeep
 
 GAME_PATIENCE = 0.005
 """Seconds that a write in a frame may wait for another process; past that the keeper takes it over."""
 
-MAX_ENDS = 10_000
-"""Ends kept at most: a session every ten minutes for 70 days without a network."""
+_ROW = 256
+"""Bytes of a row beside the game's own data."""
 
-MAX_BYTES = 50 * 1024 * 1024
-"""Bytes of ends kept at most; a guest on the player's disk stays small."""
-
-MAX_RECEIPTS = 100
-"""Delivered ends kept, for status() and for on_delivered at a later start."""
-
-_SIZE = f"min(max(CAST(bytes AS INTEGER), 0), {256 * 1024})"  # no end is larger, whatever its row says
+_PLAYED = "session_id = ? AND state IN ('open', 'waiting')"
+_FIRST = f"number = (SELECT number FROM sessions WHERE state = ? AND session_id = ? ORDER BY {ORDER} LIMIT 1)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +59,43 @@ class Receipt:
     response: EndSessionResponse
 
 
-class Outbox(Accounts):
-    """One connection to the outbox. Opening it may raise any OutboxError."""
+class Outbox:
+    """One connection to the outbox at `path`, or one in memory. Opening it may raise any OutboxError.
 
-    def _prepare(self) -> None:
-        self.installation_id = self._installation()
+    `patience`: seconds that each later write may wait for another one; `opening_patience`: this once. `turn`: what the
+    connections of one process to the same file have in common.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        patience: float = HELPER_PATIENCE,
+        opening_patience: float = HELPER_PATIENCE,
+        turn: threading.Lock | None = None,
+    ) -> None:
+        self.path = path
+        self.durable = path is not None
+        self._known: dict[str, int] = {}  # in memory: the numbers that a disk gave before
+        self._database = database = Database(opened(path, opening_patience), path, opening_patience, turn)
+        self._accounts = Accounts(database)
+        self.transaction, self.changed, self.close = database.transaction, database.changed, database.close
+        self.sync, self.make_room, self.checkpoint = database.sync, database.make_room, database.checkpoint
+        self.hold_reserve, self.wait_at_most = database.hold_reserve, database.wait_at_most
+        upkeep = Upkeep(database, self._accounts)
+        self.counts, self.prune, self.erase = self._accounts.counts, upkeep.prune, upkeep.erase
+        self.adopt, self.take_in, self.rows = upkeep.adopt, upkeep.take_in, database.rows
+        self.account_for_merge, self.account_for_damage = upkeep.account_for_merge, upkeep.account_for_damage
+        self.copy_to, self.move_all = database.copy_to, database.move_all
+        try:
+            self.installation_id = self._accounts.installation()
+            self.wait_at_most(patience)
+        except BaseException:
+            self.close()
+            raise
 
     def another(self, patience: float = HELPER_PATIENCE) -> Outbox:
         """A connection for another thread; in memory there is but one."""
-        return self if self.path is None else Outbox(self.path, patience, turn=self._turn)
-
-    def _installation(self) -> str:
-        """The anonymous id of this installation, made at its first start."""
-        found = self._meta("installation_id")
-        if found is None:
-            self._change("INSERT OR IGNORE INTO meta VALUES ('installation_id', ?)", str(uuid.uuid4()))
-            found = self._meta("installation_id")
-        return str(found)
+        return self if self.path is None else Outbox(self.path, patience, turn=self._database.turn)
 
     # The lifecycle's decisions
 
@@ -91,135 +112,128 @@ class Outbox(Accounts):
     ) -> Numbered:
         """Give the session the next number and write it down as open. No `player_id`: the installation plays.
 
-        A session that is here already, open or ended, keeps what it has. In memory it has the number that the disk
-        gave it before, or 0: none.
+        A session that is open here, or has the number that is known, keeps what it has. In memory it has the number
+        that a disk gave it before, or 0: none.
         """
         with self.transaction():
-            for table in ("sessions", "ends"):
-                query = f"SELECT number, previous_id, player_id FROM {table} WHERE session_id = ?"
-                if here := self._read(query, session_id):
-                    return Numbered(*here[0])
-            self._count("last_number")
-            last = self._meta("last_session_id")
-            numbered = Numbered(
-                number=self._meta("last_number") if self.durable else known_number,
-                previous_id=previous_id or (last if isinstance(last, str) else None),
-                player_id=player_id or self.installation_id,
+            query = "SELECT number, previous_id, player_id FROM sessions WHERE"
+            both = f"{query} {_PLAYED} UNION ALL {query} number = ? AND session_id = ?"
+            if here := self._database.read(both, session_id, known_number, session_id):
+                self.withdraw(session_id)
+                return Numbered(self._known.get(session_id, here[0][0]), *here[0][1:])
+            if previous_id is None:
+                newest = self._database.read("SELECT session_id FROM sessions ORDER BY number DESC LIMIT 1")
+                previous_id = newest[0][0] if newest and isinstance(newest[0][0], str) else None
+            number = self._accounts.next_number()
+            player_id = player_id or self.installation_id
+            size = len(script_data) + len(about) + _ROW
+            self._database.change(
+                "INSERT INTO sessions (number, place, session_id, run, state, bytes, previous_id, player_id, "
+                "started_at, script_data, about) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?)",
+                *(number, number, session_id, run, size, previous_id, player_id, started_at, script_data, about),
             )
-            self._change("INSERT OR REPLACE INTO meta VALUES ('last_session_id', ?)", session_id)
-            self._change(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                session_id,
-                run,
-                numbered.number,
-                numbered.previous_id,
-                numbered.player_id,
-                started_at,
-                script_data,
-                about,
-            )
-        return numbered
+        if not self.durable:
+            number = self._known[session_id] = known_number
+        return Numbered(number, previous_id, player_id)
 
-    def save(self, session_id: str, reason: Reason, active: float, wall: float, script_data: str) -> None:
-        """Write the open session's end as waiting; saved again, only its reason and script data change."""
-        with self.transaction():
-            self._change("UPDATE sessions SET script_data = ? WHERE session_id = ?", script_data, session_id)
-            self._insert_end("waiting", session_id, reason, active, wall, script_data)
-
-    def finish(self, session_id: str, reason: Reason, active: float, wall: float, script_data: str) -> None:
-        """What `save` and `release` do, in fewer steps: this is what a frame waits for."""
-        with self.transaction():
-            self._insert_end("ready", session_id, reason, active, wall, script_data)
-            self._change("DELETE FROM sessions WHERE session_id = ?", session_id)
-
-    def _insert_end(
-        self, state: str, session_id: str, reason: Reason, active: float, wall: float, script_data: str | None
+    def save(
+        self, session_id: str, reason: Reason, active: float, wall: float, script_data: str, ready: bool = False
     ) -> None:
-        """Without `script_data`: with the last that is known."""
-        self._change(
-            """
-            INSERT INTO ends (session_id, run, state, bytes, number, previous_id, player_id, started_at, active, wall,
-                              reason, script_data, about, counters)
-            SELECT session_id, run, ?, length(said) + length(about) + 256, number, previous_id, player_id, started_at,
-                   ?, ?, ?, said, about, ?
-            FROM (SELECT *, coalesce(?, script_data) AS said FROM sessions WHERE session_id = ?)
-            WHERE true
-            ON CONFLICT (session_id) DO UPDATE
-            SET state = excluded.state, reason = excluded.reason, script_data = excluded.script_data,
-                bytes = excluded.bytes
-            WHERE state = 'waiting'
-            """,
-            state,
-            active,
-            wall,
-            reason,
-            self._counters(session_id),
-            script_data,
-            session_id,
-        )
+        """Write the open session's end as waiting; saved again, only its reason and script data change. `ready`: its
+        session is over, as if it were released next."""
+        with self.transaction():
+            self._database.change(
+                f"""
+                UPDATE sessions SET
+                    active = CASE state WHEN 'open' THEN ? ELSE active END,
+                    wall = CASE state WHEN 'open' THEN ? ELSE wall END,
+                    counters = CASE state WHEN 'open' THEN ? ELSE counters END,
+                    state = ?, reason = ?, script_data = ?, bytes = length(about) + ?
+                WHERE {_PLAYED}
+                """,
+                *(active, wall, self._accounts.counters(), "ready" if ready else "waiting", reason, script_data),
+                *(len(script_data) + _ROW, session_id),
+            )
 
     def withdraw(self, session_id: str) -> bool:
         """Take a waiting end away again. False if it has gone already."""
-        return self._change("DELETE FROM ends WHERE session_id = ? AND state = 'waiting'", session_id) == 1
+        sql = "UPDATE sessions SET state = 'open' WHERE session_id = ? AND state = 'waiting'"
+        return self._database.change(sql, session_id) == 1
 
     def release(self, session_id: str) -> None:
         """Make a waiting end ready to go; its session is over."""
-        with self.transaction():
-            self._change("UPDATE ends SET state = 'ready' WHERE session_id = ? AND state = 'waiting'", session_id)
-            self._change("DELETE FROM sessions WHERE session_id = ?", session_id)
+        sql = "UPDATE sessions SET state = 'ready' WHERE session_id = ? AND state = 'waiting'"
+        self._database.change(sql, session_id)
 
     def set_player(self, session_id: str, player_id: str) -> None:
         """The open session is this player's from now on. Ends already on disk keep theirs."""
-        self._change("UPDATE sessions SET player_id = ? WHERE session_id = ?", player_id, session_id)
+        self._database.change(f"UPDATE sessions SET player_id = ? WHERE {_PLAYED}", player_id, session_id)
 
     # After a death
 
     def unfinished_runs(self) -> list[str]:
         """The runs that have open sessions, dead or alive."""
-        return [row[0] for row in self._read("SELECT DISTINCT run FROM sessions")]
+        query = "SELECT DISTINCT run FROM sessions WHERE state IN ('open', 'waiting')"
+        return [row[0] for row in self._database.read(query)]
 
     def recover(self, run: str, progress: Progress | None) -> int:
         """Finish what a dead run left: a waiting end as it is, an open session at its last heartbeat. How many."""
+        query = (
+            "SELECT session_id, state, script_data FROM sessions WHERE run = ? AND state IN ('open', 'waiting') "
+            "ORDER BY number"
+        )
         with self.transaction():
-            left = [row[0] for row in self._read("SELECT session_id FROM sessions WHERE run = ? ORDER BY number", run)]
-            for session_id in left:
-                if not self._read("SELECT 1 FROM ends WHERE session_id = ?", session_id):
+            left = self._database.read(query, run)
+            for session_id, state, script_data in left:
+                if state == "open":
                     known = progress is not None and progress.session_id == session_id
                     active, wall = (progress.active, progress.wall) if progress and known else (0.0, 0.0)
-                    self._insert_end("waiting", session_id, "abnormal", active, wall, None)
-                self.release(session_id)
+                    self.save(session_id, "abnormal", active, wall, script_data, ready=True)
+                else:
+                    self.release(session_id)
         return len(left)
 
     # Delivery
 
+    def unsent(self) -> bool:
+        """Whether an end waits, or is ready. Costs the same however many there are."""
+        one = "EXISTS (SELECT 1 FROM sessions WHERE state = ?)"
+        return bool(self._database.read(f"SELECT {one} OR {one}", "ready", "waiting")[0][0])
+
     def ready(self, limit: int) -> list[Queued]:
         """The next ends to go, first in first out. One that makes no sense is set aside: it would be first for ever."""
-        query = f"SELECT {END_COLUMNS}, strikes, passes, seq FROM ends WHERE state = 'ready' ORDER BY seq LIMIT ?"
+        query = (
+            f"SELECT {END_COLUMNS}, strikes, passes, number FROM sessions WHERE state = 'ready' "
+            f"ORDER BY {ORDER} LIMIT ?"
+        )
         while True:
             queue, senseless = [], []
-            for row in self._read(query, limit):
-                *_, strikes, passes, seq = row
+            for row in self._database.read(query, limit):
+                *_, strikes, passes, number = row
                 end = self._end(row)
                 if is_sound(end) and type(strikes) is type(passes) is int:
                     queue.append(Queued(end, strikes, passes))
                 else:
-                    senseless.append(seq)
+                    senseless.append(number)
             if not senseless:
                 return queue
             self._set_aside(senseless)
 
     def _set_aside(self, senseless: list[int]) -> None:
         with self.transaction():
-            for seq in senseless:
-                if self._change(
-                    "UPDATE ends SET state = 'rejected', answer = 'the record on disk is damaged' "
-                    "WHERE seq = ? AND state = 'ready'",
-                    seq,
+            for number in senseless:
+                if self._database.change(
+                    "UPDATE sessions SET state = 'rejected', answer = 'the record on disk is damaged' "
+                    "WHERE number = ? AND state = 'ready'",
+                    number,
                 ):
-                    self._count("rejected")
+                    self._accounts.count("rejected")
 
     def _end(self, row: tuple[Any, ...]) -> End:
-        return end_of(row, self.installation_id, self.durable)
+        end = end_of(row, self.installation_id)
+        if self.durable:
+            return end
+        return replace(end, number=self._known.get(end.session_id) or None, counters=None)
 
     def deliver(self, session_id: str, response: EndSessionResponse, run: str = "") -> None:
         """The server has it: the end becomes a receipt, of which `run` is to tell its game."""
@@ -231,35 +245,30 @@ class Outbox(Accounts):
 
     def _settle(self, session_id: str, state: str, answer: str, run: str) -> None:
         with self.transaction():
-            if self._change(
-                "UPDATE ends SET state = ?, answer = ?, run = ? WHERE session_id = ? AND state = 'ready'",
-                state,
-                answer,
-                run,
-                session_id,
-            ):
-                self._count(state)
+            sql = f"UPDATE sessions SET state = ?, answer = ?, run = ? WHERE {_FIRST}"
+            if self._database.change(sql, state, answer, run, "ready", session_id):
+                self._accounts.count(state)
 
     def strike(self, session_id: str, strikes: int) -> None:
         """Remember how many server errors in a row this end has met."""
-        self._change("UPDATE ends SET strikes = ? WHERE session_id = ?", strikes, session_id)
+        self._database.change(f"UPDATE sessions SET strikes = ? WHERE {_FIRST}", strikes, "ready", session_id)
 
     def send_to_back(self, session_id: str) -> None:
         """Others were delivered where this end meets errors: it goes last, with a clean slate."""
-        self._change(
-            "UPDATE ends SET strikes = 0, passes = passes + 1, seq = (SELECT max(seq) + 1 FROM ends) "
-            "WHERE session_id = ?",
-            session_id,
-        )
+        sql = f"UPDATE sessions SET strikes = 0, passes = passes + 1, place = ({NEWEST}) WHERE {_FIRST}"
+        self._database.change(sql, "ready", session_id)
 
     def untold(self, run: str = "", alive: Collection[str] = ()) -> list[Receipt]:
         """Receipts that on_delivered has not been called for, oldest first: from now on `run` is to do it. Not those
         that another run in `alive` is to tell of."""
-        query = f"SELECT {END_COLUMNS}, answer, run, seq FROM ends WHERE state = 'delivered' AND told = 0 ORDER BY seq"
+        query = (
+            f"SELECT {END_COLUMNS}, answer, run, number FROM sessions WHERE state = 'delivered' AND told = 0 "
+            "ORDER BY number"
+        )
         with self.transaction():
-            rows = [row for row in self._read(query) if row[-2] not in alive]
-            for *_, seq in rows:
-                self._change("UPDATE ends SET run = ? WHERE seq = ?", run, seq)
+            rows = [row for row in self._database.read(query) if row[-2] not in alive]
+            for *_, number in rows:
+                self._database.change("UPDATE sessions SET run = ? WHERE number = ?", run, number)
         read = [(self._end(row), response_of(row[-3])) for row in rows]
         return [Receipt(end, response) for end, response in read if response and is_sound(end)]
 
@@ -267,61 +276,17 @@ class Outbox(Accounts):
         """on_delivered has been called for these."""
         with self.transaction():
             for session_id in session_ids:
-                self._change("UPDATE ends SET told = 1 WHERE session_id = ?", session_id)
+                self._database.change(f"UPDATE sessions SET told = 1 WHERE {_FIRST}", "delivered", session_id)
 
-    # Housekeeping
+    def say_line(self, run: str, line: str) -> None:
+        """Whoever delivers for `run` says how the line to the server is, as JSON."""
+        self._accounts.put("line", json.dumps([run, line]))
 
-    def adopt(self, table: str, row: dict[str, Any]) -> bool:
-        """Take over a row of a damaged outbox, unless it makes no sense, or one like it is here. True if taken."""
-        row = {column: value for column, value in row.items() if column != "seq"}
-        if table != "meta" and not self._makes_sense(row):
-            return False
-        conflict = "REPLACE" if table == "meta" else "IGNORE"  # the installation stays the same
-        columns, marks = ", ".join(row), ", ".join("?" * len(row))
-        return self._change(f"INSERT OR {conflict} INTO {table} ({columns}) VALUES ({marks})", *row.values()) == 1
-
-    def _makes_sense(self, row: dict[str, Any]) -> bool:
-        played = {"active": 0.0, "wall": 0.0, "reason": "abnormal", "counters": None, **row}
+    def line_of(self, run: str) -> str | None:
+        """What was said last, if it was for `run`."""
+        said = self._accounts.get("line")
         try:
-            uuid.UUID(row["session_id"])
-            return is_sound(self._end(tuple(played[column] for column in END_COLUMNS.split(", "))))
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return False
-
-    def prune(self, max_ends: int = MAX_ENDS, max_bytes: int = MAX_BYTES) -> None:
-        """Keep within the bounds: old receipts go first, then rejected ends, ready ends last. Drops are counted."""
-        receipts = "SELECT seq FROM ends WHERE state = 'delivered' ORDER BY seq DESC LIMIT -1 OFFSET ?"
-        if self._read(receipts, MAX_RECEIPTS):
-            self._change(f"DELETE FROM ends WHERE seq IN ({receipts})", MAX_RECEIPTS)
-        for state in ("delivered", "rejected", "ready"):
-            count, size = self._read(f"SELECT count(*), coalesce(sum({_SIZE}), 0) FROM ends")[0]
-            victims = []
-            for seq, bytes_ in self._read(f"SELECT seq, {_SIZE} FROM ends WHERE state = ? ORDER BY seq", state):
-                if count <= max_ends and size <= max_bytes:
-                    break
-                victims.append(seq)
-                count, size = count - 1, size - bytes_
-            if not victims:
-                continue
-            with self.transaction():
-                dropped = sum(
-                    self._change("DELETE FROM ends WHERE seq = ? AND state = ?", seq, state) for seq in victims
-                )
-                if state != "delivered":
-                    self._count("dropped:full", dropped)
-                if state == "rejected":
-                    self._count("rejected", -dropped)
-
-    def erase(self) -> None:
-        """Remove everything the player did, beyond recovery, and count what was never sent. The keeper's thread."""
-        with self.transaction():
-            unsent = self._read(
-                "SELECT count(*) FROM (SELECT session_id FROM sessions UNION "
-                "SELECT session_id FROM ends WHERE state IN ('waiting', 'ready'))"
-            )[0][0]
-            self._change("DELETE FROM sessions")
-            self._change("DELETE FROM ends")
-            self._change("DELETE FROM meta")  # the installation id, too, is the player's
-            if unsent:
-                self._count("dropped:consent", unsent)
-        self.checkpoint()
+            whose, line = json.loads(said)
+        except (TypeError, ValueError, RecursionError):
+            return None
+        return line if whose == run and isinstance(line, str) else None

@@ -10,7 +10,10 @@ from .._messages import End, EndSessionResponse
 END_COLUMNS = (
     "session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about, counters"
 )
-"""Of the table of ends: what an end is made of."""
+"""What an end is made of."""
+
+MAX_NUMBER = 2**53
+"""Sessions that can be numbered; beyond it JSON's readers disagree about integers."""
 
 _LONGEST = 1e14
 """Seconds; anything beyond is no time span (and in milliseconds still a number that JSON's readers agree on)."""
@@ -18,15 +21,14 @@ _LONGEST = 1e14
 _SENSELESS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 
 
-def end_of(row: tuple[Any, ...], installation_id: str, durable: bool) -> End:
-    """The end that `row` (END_COLUMNS, and what may follow them) says it is, right or wrong. Of an outbox in memory
-    (not `durable`) the counters are not the installation's."""
+def end_of(row: tuple[Any, ...], installation_id: str) -> End:
+    """The end that `row` (END_COLUMNS, and what may follow them) says it is, right or wrong."""
     session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about, counters = row[
         :11
     ]
     return End(
         session_id=session_id,
-        number=number or None,
+        number=number,
         previous_id=previous_id,
         installation_id=installation_id,
         player_id=player_id,
@@ -36,7 +38,7 @@ def end_of(row: tuple[Any, ...], installation_id: str, durable: bool) -> End:
         reason=reason,
         script_data=script_data,
         about=about,
-        counters=counters if durable else None,
+        counters=counters,
     )
 
 
@@ -48,7 +50,7 @@ def is_sound(end: End) -> bool:
             and isinstance(end.player_id, str)
             and isinstance(end.reason, str)
             and (end.previous_id is None or isinstance(end.previous_id, str))
-            and (end.number is None or type(end.number) is int)
+            and (end.number is None or 0 < end.number <= MAX_NUMBER)
             and abs(end.started_at) < _LONGEST
             and 0 <= end.active < _LONGEST
             and 0 <= end.wall < _LONGEST

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import OutboxDamagedError, OutboxDiskError, OutboxError
-from .database import FILES
 from .lock import FileLock
-from .outbox import MAX_BYTES, Outbox
+from .opening import FILES
+from .outbox import Outbox
 from .runs import any_alive
-from .schema import refuse_foreign
+from .schema import INDEX, refuse_foreign
+from .upkeep import MAX_BYTES
 
 log = logging.getLogger("gs_pygame")
-
-_TABLES = ("meta", "sessions", "ends")
 
 
 def mark_damaged(path: Path) -> None:
@@ -93,7 +92,7 @@ def _carry_over(damaged: Path, outbox: Outbox) -> None:
     _lengthen(damaged)
     with closing(sqlite3.connect(damaged, isolation_level=None)) as old:
         old.text_factory = lambda data: data.decode("utf-8", "replace")
-        for table in _TABLES:
+        for table in ("meta", "sessions"):
             for row in _readable(old, table):
                 try:
                     outbox.adopt(table, row)
@@ -101,7 +100,8 @@ def _carry_over(damaged: Path, outbox: Outbox) -> None:
                     raise
                 except OutboxError:  # no row of ours
                     continue
-    outbox.account_for_damage()
+        numbers, _ = _read_until_damage(old, f"SELECT number FROM sessions INDEXED BY {INDEX}")
+    outbox.account_for_damage(max((row["number"] for row in numbers), default=0))
 
 
 def _lengthen(damaged: Path) -> None:

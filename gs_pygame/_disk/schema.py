@@ -1,4 +1,4 @@
-"""The outbox's tables, and how an older file becomes a newer one."""
+"""The outbox's tables."""
 
 from __future__ import annotations
 
@@ -8,33 +8,36 @@ from functools import cache
 
 from .._errors import OutboxDamagedError, OutboxTooNewError
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
-        # One row for each session that is being played right now, by whichever run.
-        """
-        CREATE TABLE sessions (
-            session_id TEXT PRIMARY KEY, run TEXT NOT NULL, number INTEGER NOT NULL, previous_id TEXT,
-            player_id TEXT NOT NULL, started_at REAL NOT NULL, script_data TEXT NOT NULL, about TEXT NOT NULL
-        ) WITHOUT ROWID
-        """,
-        # `strikes`: server errors (5xx) in a row; `passes`: how often others were let pass because of them.
-        # `told`: 0 while on_delivered has not been called for a receipt.
-        """
-        CREATE TABLE ends (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT, session_id TEXT NOT NULL UNIQUE, run TEXT NOT NULL,
-            state TEXT NOT NULL CHECK (state IN ('waiting', 'ready', 'delivered', 'rejected')),
-            bytes INTEGER NOT NULL, strikes INTEGER NOT NULL DEFAULT 0, passes INTEGER NOT NULL DEFAULT 0,
-            told INTEGER NOT NULL DEFAULT 0, number INTEGER, previous_id TEXT, player_id TEXT NOT NULL,
-            started_at REAL NOT NULL, active REAL NOT NULL, wall REAL NOT NULL, reason TEXT NOT NULL,
-            script_data TEXT NOT NULL, about TEXT NOT NULL, answer TEXT
-        )
-        """,
-        "CREATE INDEX ends_queue ON ends (state, seq, bytes)",
-    ),
-    ("ALTER TABLE ends ADD COLUMN counters TEXT",),
+VERSION = 1
+"""Of the tables, in `PRAGMA user_version`."""
+
+INDEX = "sessions_queue"
+
+ORDER = "place, passes, number"
+"""Of the queue: first in first out. Who was sent to the back comes after all that there were."""
+
+NEWEST = "SELECT coalesce(max(number), 0) FROM sessions"
+"""The number of the session that was started last; 0 before the first."""
+
+TABLES = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    # One row for each session, from its start to its receipt; what follows `started_at` says how far it has got.
+    # `place`: its own number, or if it was sent to the back of the queue, the number of the newest session then.
+    # `strikes`: server errors (5xx) in a row; `passes`: how often others were let pass because of them.
+    # `told`: 0 while on_delivered has not been called for a receipt.
+    """
+    CREATE TABLE sessions (
+        number INTEGER PRIMARY KEY, session_id TEXT NOT NULL, run TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('open', 'waiting', 'ready', 'delivered', 'rejected')),
+        place INTEGER NOT NULL, passes INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL,
+        strikes INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0, previous_id TEXT, player_id TEXT NOT NULL, started_at REAL NOT NULL,
+        active REAL NOT NULL DEFAULT 0, wall REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT 'abnormal',
+        script_data TEXT NOT NULL, about TEXT NOT NULL, counters TEXT, answer TEXT
+    )
+    """,
+    # Backwards, since then what becomes ready lies beside what was open: a frame changes one page less.
+    f"CREATE INDEX {INDEX} ON sessions (state DESC, place, passes, number, bytes)",
 )
-"""Each step takes a file from the version of its index to the next; `PRAGMA user_version` holds the version."""
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -43,9 +46,9 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 def refuse_newer(connection: sqlite3.Connection) -> None:
     """Raises OutboxTooNewError if a newer gs_pygame wrote the file."""
-    version, latest = version_of(connection), len(MIGRATIONS)
-    if version > latest:
-        raise OutboxTooNewError(f"the outbox has schema version {version}; this gs_pygame knows up to {latest}")
+    version = version_of(connection)
+    if version > VERSION:
+        raise OutboxTooNewError(f"the outbox has schema version {version}; this gs_pygame knows up to {VERSION}")
 
 
 def refuse_foreign(connection: sqlite3.Connection) -> None:
@@ -57,7 +60,7 @@ def refuse_foreign(connection: sqlite3.Connection) -> None:
 
 def refuse_altered(connection: sqlite3.Connection) -> None:
     """Raises OutboxDamagedError if the tables are not as they were made: a flipped bit can rename a column."""
-    if _schema_of(connection) != _as_made(MIGRATIONS):
+    if _schema_of(connection) != _as_made():
         raise OutboxDamagedError("the outbox's tables are not as they were made")
 
 
@@ -66,32 +69,27 @@ def _schema_of(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
 
 
 @cache
-def _as_made(migrations: tuple[tuple[str, ...], ...]) -> list[tuple[str, ...]]:
-    """How `migrations`, which are MIGRATIONS, make them."""
+def _as_made() -> list[tuple[str, ...]]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
-        migrate(made)
+        make(made)
         return _schema_of(made)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file to the newest version in one transaction.
-
-    Raises, altering nothing: OutboxTooNewError; OutboxDamagedError if its tables are not those of its version.
-    """
-    latest = len(MIGRATIONS)
-    if version_of(connection) == latest:
+def make(connection: sqlite3.Connection) -> None:
+    """Make the tables if there are none, in one transaction. Raises OutboxDamagedError if others are in their way."""
+    if version_of(connection) == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         refuse_newer(connection)
-        for step in MIGRATIONS[version_of(connection) :]:  # again: another copy of the game may have been quicker
-            for statement in step:
+        if version_of(connection) != VERSION:  # again: another copy of the game may have been quicker
+            for statement in TABLES:
                 connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {latest}")
+            connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
         connection.execute("ROLLBACK")
-        if any(word in str(error) for word in ("already exists", "duplicate column", "no such", "may not be altered")):
+        if any(word in str(error) for word in ("already exists", "no such", "may not be altered")):
             raise OutboxDamagedError(str(error)) from error
         raise
     except BaseException:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing
+import os
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import OutboxDamagedError, OutboxError, OutboxTooNewError
+from .lock import FileLock
+from .opening import FILES
 from .outbox import Outbox
 from .runs import RunFile, dead_runs
 from .salvage import open_or_replace, remove_damaged, remove_whole
@@ -67,6 +70,25 @@ class Connections:
             outbox.close()
 
 
+class Place:
+    """The files that are open. Other files may come to have their names, or none."""
+
+    def __init__(self, *paths: str) -> None:
+        self._opened = {path: _identity(path) for path in paths}
+
+    def has(self, *paths: str) -> bool:
+        """Whether these names, or all, still lead to what was opened."""
+        return all(self._opened[path] == _identity(path) for path in paths or self._opened)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Storage:
     """What lies in `folder`. `outbox` is replaced as a whole when it moves (see _failover), under the engine's lock;
     whoever uses another thread's connection would wait for that thread.
@@ -74,7 +96,10 @@ class Storage:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._path = folder / OUTBOX
+        self._files = [f"{self._path}{suffix}" for suffix in FILES]
         self._runs = folder / "runs"
+        self._place = Place()
         self.run_file: RunFile | None = None
         self.in_place = True
         try:
@@ -87,16 +112,17 @@ class Storage:
     def open(self) -> Connections:
         """Open, or make, what lies on disk; the run file is locked. Raises OSError and OutboxError."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / OUTBOX
         kept = self.run_file
-        if kept is None or not kept.path.exists():
+        if kept is None or not self._place.has(str(kept.path)):
             if kept:
                 kept.close()
             self.run_file = RunFile(self._runs, kept.run if kept else None)
         opened: list[Outbox] = []
         try:
-            opened.append(open_or_replace(path, self._runs, self._games))
+            opened.append(open_or_replace(self._path, self._runs, self._games))
             opened += opened[0].another(KEEPER_PATIENCE), opened[0].another()
+            assert self.run_file is not None
+            self._place = Place(*self._files, str(self.run_file.path))
             return Connections(*opened)
         except BaseException:
             for outbox in opened:
@@ -106,8 +132,43 @@ class Storage:
                 self.run_file = None
             raise
 
+    def open_anew(self, old: Outbox) -> Connections:
+        """As `open`, when other files may have the names of those that `old` has open. Another copy of the game, which
+        has them open too, does not do this meanwhile."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with closing(FileLock(self._folder / "replaced.lock")):
+            if old.durable and not self._place.has(*self._files):
+                self._step_aside(old)
+            return self.open()
+
+    def _step_aside(self, old: Outbox) -> None:
+        """SQLite would take what is left there of our files for parts of the others, and opened anew they would be
+        what we have open: so a whole copy takes their place, or nothing."""
+        wal, shm, file = self._files
+        ours = self._place.has(file)
+        copy = Path(f"{file}.damaged-copy")
+        if ours:
+            copy.unlink(missing_ok=True)
+            old.copy_to(copy)
+        for name in (wal, shm):
+            if ours or self._place.has(name):
+                with suppress(FileNotFoundError):
+                    os.unlink(name)
+        if ours:
+            os.replace(copy, file)
+
+    def save_at_exit(self) -> bool:
+        """Files may have been removed or replaced since the last beat. False if what was written last will be found."""
+        self.look()
+        wal, _, file = self._files
+        if self.outbox.keepers.durable and self._place.has(file) and not self._place.has(wal):
+            self.outbox.keepers.move_all()
+            Path(wal).unlink(missing_ok=True)
+            return False
+        return self.outbox.keepers.durable and not self.in_place
+
     def _games(self) -> Outbox:
-        return Outbox(self._folder / OUTBOX, START_PATIENCE, OPENING_PATIENCE, flushes=False)
+        return Outbox(self._path, START_PATIENCE, OPENING_PATIENCE)
 
     def erase(self) -> None:
         """Remove all that was kept of the player. The keeper's thread. Raises OSError and OutboxError."""
@@ -141,6 +202,5 @@ class Storage:
         return self._folder / "delivery.lock" if self.durable else None
 
     def look(self) -> None:
-        """See whether somebody has removed the files that are open: what is written to them now, nobody will find."""
-        path, run_file = self.outbox.games.path, self.run_file
-        self.in_place = path is None or run_file is None or (path.exists() and run_file.path.exists())
+        """See whether the files that are open still lie there: what is written to others, nobody will find."""
+        self.in_place = not self.outbox.games.durable or self._place.has()

@@ -113,12 +113,7 @@ def _refuse_what_must_stay(folder: Path, settings: Settings) -> None:
         raise GsPygameError(f"the player's consent is {choice}: nothing is sent")
     if consent.is_awaited(folder):
         raise GsPygameError("the game still waits for the player's consent: nothing is sent")
-    with closing(Browser(folder / OUTBOX)) as browser:
-        if not browser.is_of_today():
-            raise OutboxError(
-                "an older gs_pygame keeps this outbox, and could no longer open it after this one had: use the "
-                "version that the game has"
-            )
+    Browser(folder / OUTBOX).close()
 
 
 def _deliver(folder: Path, destination: Destination, deadline: float, shows: bool) -> Result:

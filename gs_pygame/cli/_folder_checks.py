@@ -14,10 +14,11 @@ from pathlib import Path
 
 from .._disk import consent
 from .._disk.browse import Browser
-from .._disk.database import FILES, RESERVE
-from .._disk.outbox import MAX_BYTES
+from .._disk.database import RESERVE
+from .._disk.opening import FILES
 from .._disk.runs import any_alive
 from .._disk.storage import OUTBOX
+from .._disk.upkeep import MAX_BYTES
 from .._errors import OutboxDamagedError, OutboxDiskError, OutboxError, OutboxTooNewError
 from ._finding import Finding
 from ._game import counted

@@ -94,8 +94,8 @@ def fill_with_all(path: Path) -> None:
         start(outbox, "waiting")
         save(outbox, "waiting")
         start(outbox, "open")
-        outbox._change("DELETE FROM ends WHERE session_id = 'dropped'")
-        outbox._count("dropped:full")
+        outbox._database.change("DELETE FROM sessions WHERE session_id = 'dropped'")
+        outbox._accounts.count("dropped:full")
 
 
 def everything(folder: Path) -> dict[str, bytes]:

@@ -121,7 +121,7 @@ def test_damaged_records(command: Command, path: Path) -> None:
     """What nobody can tell is left out, and that is said; the rest is there."""
     fill(path, "a", "b", "c")
     with closing(Outbox(path)) as outbox:
-        outbox._change("UPDATE ends SET active = 'much' WHERE session_id = 'b'")
+        outbox._database.change("UPDATE sessions SET active = 'much' WHERE session_id = 'b'")
     done = command.on("export")
     assert [json.loads(line)["id"] for line in done.out.splitlines()] == ["a", "c"]
     assert (done.code, "1 damaged record left out" in done.err) == (1, True)

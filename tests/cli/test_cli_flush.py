@@ -156,20 +156,6 @@ def test_nothing_there(command: Command, path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_an_older_outbox_stays_old(command: Command, path: Path, server: FaultServer) -> None:
-    """One that an older gs_pygame keeps is not brought up to date: the game could not open it any more."""
-    fill(path, "a")
-    with closing(Outbox(path)) as outbox:
-        outbox.checkpoint()
-        outbox._db.execute("ALTER TABLE ends DROP COLUMN counters")
-        outbox._db.execute("PRAGMA user_version = 1")
-        outbox.checkpoint()
-    before = path.read_bytes()
-    done = command.on("flush", "--endpoint", server.url)
-    assert (done.code, "an older gs_pygame" in done.err) == (1, True)
-    assert (path.read_bytes(), server.requests) == (before, [])
-
-
 def test_beside_a_game(command: Command, path: Path, server: FaultServer) -> None:
     """Its open session, and an end that may still be withdrawn, stay its own; what a dead one left is delivered."""
     with busy(PLAYING, path.parent):

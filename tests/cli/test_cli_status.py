@@ -105,19 +105,6 @@ def test_it_only_looks(command: Command, path: Path) -> None:
     assert command.on("status", "--json").json["started"] == 1  # and of one that was killed
 
 
-def test_an_older_outbox_stays_old(command: Command, path: Path) -> None:
-    """One that an older gs_pygame keeps is read as it is: a game with that version must be able to open it still."""
-    fill_with_all(path)
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("ALTER TABLE ends DROP COLUMN counters")
-        db.execute("PRAGMA user_version = 1")
-        db.commit()
-    assert command.on("status", "--json").json["ready"] == 2
-    assert len(command.on("export").out.splitlines()) == 5
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (1,)
-
-
 def test_a_newer_outbox(command: Command, path: Path) -> None:
     """It cannot be read, which is said."""
     fill_with_all(path)

@@ -113,6 +113,6 @@ def on_disk(folder: Path) -> list[tuple[str, str, int]]:
     that had no time for it, for the next start to remove; but nobody holds it.
     """
     with closing(sqlite3.connect(folder / "outbox.sqlite3")) as db:
-        assert db.execute("SELECT count(*) FROM sessions").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM sessions WHERE state IN ('open', 'waiting')").fetchone() == (0,)
         assert not any_alive(folder / "runs")
-        return db.execute("SELECT state, reason, told FROM ends ORDER BY seq").fetchall()
+        return db.execute("SELECT state, reason, told FROM sessions ORDER BY number").fetchall()

@@ -8,15 +8,16 @@ import sqlite3
 import stat
 import sys
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from core_kit import DEADLINE, RUN, T0, child, ids, line_of, ready, save, start, tell
 
 from gs_pygame import EndSessionResponse
-from gs_pygame._disk import database, schema
-from gs_pygame._disk.outbox import GAME_PATIENCE, MAX_RECEIPTS, Outbox
+from gs_pygame._disk import opening, schema
+from gs_pygame._disk.outbox import GAME_PATIENCE, Outbox
+from gs_pygame._disk.upkeep import MAX_RECEIPTS
 from gs_pygame._errors import OutboxBusyError, OutboxDamagedError, OutboxError, OutboxTooNewError
 from gs_pygame._player.lifecycle import Progress
 
@@ -27,7 +28,7 @@ def everything(path: Path) -> list[tuple[object, ...]]:
     """All ends, read beside the outbox."""
     with sqlite3.connect(path) as db:
         rows = db.execute(
-            "SELECT session_id, state, number, reason, active, wall, script_data FROM ends ORDER BY seq"
+            "SELECT session_id, state, number, reason, active, wall, script_data FROM sessions WHERE state != 'open'"
         ).fetchall()
     db.close()
     return rows
@@ -351,7 +352,7 @@ def test_a_rejected_end_is_kept_with_the_servers_words(path: Path, outbox: Outbo
     assert ids(outbox) == []
     assert outbox.counts().rejected == 1
     with sqlite3.connect(path) as db:
-        assert db.execute("SELECT state, answer FROM ends").fetchall() == [("rejected", '{"player":"unknown"}')]
+        assert db.execute("SELECT state, answer FROM sessions").fetchall() == [("rejected", '{"player":"unknown"}')]
     db.close()
 
 
@@ -435,7 +436,7 @@ def check_accounts(outbox: Outbox) -> None:
 
 def open_sessions(outbox: Outbox) -> set[str]:
     with sqlite3.connect(outbox.path or "") as db:
-        rows = db.execute("SELECT session_id FROM sessions EXCEPT SELECT session_id FROM ends").fetchall()
+        rows = db.execute("SELECT session_id FROM sessions WHERE state = 'open'").fetchall()
     db.close()
     return {row[0] for row in rows}
 
@@ -506,27 +507,6 @@ def test_an_outbox_in_memory_sends_no_numbers_and_no_counters() -> None:
     assert "counters" not in measured
 
 
-def test_a_file_of_the_version_before_is_brought_up_to_date(path: Path) -> None:
-    """Its ends are sent without counters, the new ones with them."""
-    path.parent.mkdir()
-    with sqlite3.connect(path) as db:
-        for statement in schema.MIGRATIONS[0]:
-            db.execute(statement)
-        db.execute("PRAGMA user_version = 1")
-        db.execute(
-            "INSERT INTO ends (session_id, run, state, bytes, number, player_id, started_at, active, wall, reason, "
-            "script_data, about) VALUES ('old', 'run', 'ready', 300, 1, 'p', 0.0, 1.0, 2.0, 'quit', '{}', '{}')"
-        )
-        db.execute("INSERT INTO meta VALUES ('last_number', 1)")
-    db.close()
-    with closing(Outbox(path)) as outbox:
-        ready(outbox, "new")
-        assert [("counters" in queued.end.measured(), queued.end.number) for queued in outbox.ready(2)] == [
-            (False, 1),
-            (True, 2),
-        ]
-
-
 def test_prune_keeps_within_bytes_too(outbox: Outbox) -> None:
     """Ten ends of 10 KB, 35 KB allowed: the three newest stay, seven are counted as dropped."""
     ready(outbox, *(f"s{index}" for index in range(10)), script='{"x":"' + "x" * 10_000 + '"}')
@@ -584,7 +564,7 @@ def test_erase_leaves_no_copy_in_any_file(path: Path, monkeypatch: pytest.Monkey
         db.execute(f"PRAGMA secure_delete = {build}")
         return db
 
-    monkeypatch.setattr(database.sqlite3, "connect", connect)
+    monkeypatch.setattr(opening.sqlite3, "connect", connect)
     outbox = Outbox(path)
     keeper = outbox.another()
     for index in range(40):
@@ -760,7 +740,7 @@ def newer(path: Path, journal: str) -> bytes:
     with sqlite3.connect(path, isolation_level=None) as db:
         db.execute(f"PRAGMA journal_mode = {journal}")
         db.execute("CREATE TABLE of_the_future (x)")
-        db.execute(f"PRAGMA user_version = {len(schema.MIGRATIONS) + 1}")
+        db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     db.close()
     return path.read_bytes()
 
@@ -769,7 +749,7 @@ def newer(path: Path, journal: str) -> bytes:
 def test_a_newer_file_is_refused_and_left_as_it_is(path: Path, journal: str) -> None:
     """OutboxTooNewError names both versions; not a byte of the file changes, and nothing lies beside it."""
     before = newer(path, journal)
-    with pytest.raises(OutboxTooNewError, match=rf"{len(schema.MIGRATIONS) + 1}.*{len(schema.MIGRATIONS)}"):
+    with pytest.raises(OutboxTooNewError, match=rf"{schema.VERSION + 1}.*{schema.VERSION}"):
         Outbox(path)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -813,40 +793,6 @@ def test_a_folder_in_its_place_is_an_error_of_ours(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises((OutboxError, OSError)):
         Outbox(path)
-
-
-def test_an_older_file_is_brought_forward_with_all_it_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file written before a migration opens after it: new column, same ends, same numbers, same installation."""
-    old = Outbox(path)
-    ready(old, "s1")
-    installation = old.installation_id
-    old.close()
-    step = ("ALTER TABLE ends ADD COLUMN mood TEXT DEFAULT 'fine'",)
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
-    new = Outbox(path)
-    assert ids(new) == ["s1"]
-    assert new.installation_id == installation
-    assert start(new, "s2").number == 2
-    new.close()
-    with sqlite3.connect(path) as db:
-        assert db.execute("SELECT mood FROM ends").fetchall() == [("fine",)]
-        assert schema.version_of(db) == len(schema.MIGRATIONS)
-    db.close()
-
-
-def test_a_migration_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All steps are one transaction: a wrong one raises an OutboxError and changes neither tables nor version."""
-    old = Outbox(path)
-    ready(old, "s1")
-    old.close()
-    with monkeypatch.context() as patch:
-        step = ("ALTER TABLE ends ADD COLUMN mood TEXT", "NOT SQL")
-        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
-        with pytest.raises(OutboxError):
-            Outbox(path)
-    again = Outbox(path)
-    assert ids(again) == ["s1"]
-    again.close()
 
 
 def test_an_outbox_in_memory_does_all_but_last() -> None:

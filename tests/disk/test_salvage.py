@@ -16,6 +16,7 @@ from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import RunFile
 from gs_pygame._disk.salvage import mark_damaged, open_or_replace
 from gs_pygame._disk.storage import Storage, erase_leftovers
+from gs_pygame._disk.upkeep import Upkeep
 from gs_pygame._errors import OutboxDamagedError, OutboxDiskError, OutboxError
 
 Damage = Callable[[Path], None]
@@ -34,6 +35,7 @@ def filled(path: Path, count: int) -> list[str]:
             save(outbox, name)
             outbox.release(name)
         start(outbox, names[-1])
+        outbox.prune()
         outbox.checkpoint()
     return names[:-1]
 
@@ -127,8 +129,8 @@ def test_rows_that_make_no_sense_are_left_behind(path: Path) -> None:
     """A row that would break its delivery is not carried over; its neighbours are."""
     names = filled(path, 3)
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE ends SET started_at = 'yesterday' WHERE session_id = ?", (names[0],))
-        db.execute("UPDATE ends SET script_data = '[' WHERE session_id = ?", (names[1],))
+        db.execute("UPDATE sessions SET started_at = 'yesterday' WHERE session_id = ?", (names[0],))
+        db.execute("UPDATE sessions SET script_data = '[' WHERE session_id = ?", (names[1],))
     mark_damaged(path)
     with closing(reopened(path)) as outbox:
         assert [queued.end.session_id for queued in outbox.ready(10)] == names[2:]
@@ -180,11 +182,11 @@ def test_a_salvage_that_meets_a_full_disk_is_tried_again(path: Path, monkeypatch
     names = filled(path, 5)
     mark_damaged(path)
 
-    def full(outbox: Outbox, table: str, row: dict[str, object]) -> bool:
+    def full(upkeep: Upkeep, table: str, row: dict[str, object]) -> bool:
         raise OutboxDiskError("database or disk is full")
 
     with monkeypatch.context() as disk:
-        disk.setattr(Outbox, "adopt", full)
+        disk.setattr(Upkeep, "adopt", full)
         with pytest.raises(OutboxDiskError):
             reopened(path)
     with closing(reopened(path)) as outbox:

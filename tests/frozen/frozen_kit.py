@@ -102,7 +102,9 @@ class Place:
         try:
             ((_, pid),) = eventually(lambda: self.windows(program), "the game has a window")
             seconds = time.monotonic() - began
-            eventually(lambda: self._on_disk("SELECT session_id FROM sessions"), "a session begins")
+            eventually(
+                lambda: self._on_disk("SELECT session_id FROM sessions WHERE state = 'open'"), "a session begins"
+            )
             return Playing(process, pid, seconds, self, program)
         except BaseException:
             process.kill()
@@ -124,7 +126,7 @@ class Place:
 
     def ends(self) -> list[tuple[str, str]]:
         """The ends in the outbox: state, reason."""
-        return self._on_disk("SELECT state, reason FROM ends ORDER BY seq")
+        return self._on_disk("SELECT state, reason FROM sessions WHERE state != 'open' ORDER BY number")
 
     def _on_disk(self, query: str) -> list[tuple[Any, ...]]:
         """Nothing, as long as there is no outbox with its tables."""
@@ -132,7 +134,7 @@ class Place:
         if not file.exists():
             return []
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
-            made = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'ends'").fetchone()
+            made = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'sessions'").fetchone()
             return database.execute(query).fetchall() if made else []
 
     def received(self, count: int) -> list[dict[str, Any]]:

@@ -50,8 +50,8 @@ def on_disk(folder: Path) -> tuple[list[tuple[str, str]], int]:
     """Ends (state, reason), and the number of open sessions. On a slow disk the run file may still be there: the exit
     waits 30 ms for it to be removed, and the next start removes it."""
     with sqlite3.connect(folder / "outbox.sqlite3") as db:
-        ends = db.execute("SELECT state, reason FROM ends ORDER BY seq").fetchall()
-        open_ = db.execute("SELECT count(*) FROM sessions").fetchone()[0]
+        ends = db.execute("SELECT state, reason FROM sessions WHERE state != 'open' ORDER BY number").fetchall()
+        open_ = db.execute("SELECT count(*) FROM sessions WHERE state IN ('open', 'waiting')").fetchone()[0]
     db.close()
     return ends, open_
 

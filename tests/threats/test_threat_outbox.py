@@ -18,13 +18,13 @@ from gs_pygame.testing import Player
 Hostility = Callable[[Path], None]
 
 PLANTED = (
-    "INSERT INTO ends (session_id, run, state, bytes, number, player_id, started_at, active, wall, reason, script_data,"
-    " about) VALUES ('00000000-0000-4000-8000-000000000001', 'run', 'ready', 300, 1, 'ada', 1.8e9, 1.0, 1.0, 'quit',"
-    " '{}', '{}')"
+    "INSERT INTO sessions (session_id, run, state, bytes, number, place, player_id, started_at, active, wall, reason, "
+    "script_data, about) VALUES ('00000000-0000-4000-8000-000000000001', 'run', 'ready', 300, 1, 1, 'ada', 1.8e9, 1.0,"
+    " 1.0, 'quit', '{}', '{}')"
 )
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
-MAKING = [statement for step in schema.MIGRATIONS for statement in step]
-VERSION = f"PRAGMA user_version = {len(schema.MIGRATIONS)}"
+MAKING = list(schema.TABLES)
+VERSION = f"PRAGMA user_version = {schema.VERSION}"
 
 
 def does(*statements: str) -> Hostility:
@@ -114,53 +114,52 @@ HOSTILE: dict[str, Hostility] = {
     "version 1 over our tables": does("PRAGMA user_version = 1"),
     "tables are missing": does("DROP TABLE sessions"),
     "no tables": of(),
-    "another table of that name": of("CREATE TABLE ends (a)", "CREATE TABLE meta (b)", "CREATE TABLE sessions (c)"),
-    "more columns": does("ALTER TABLE ends ADD COLUMN more TEXT", "ALTER TABLE sessions ADD COLUMN more TEXT"),
+    "another table of that name": of("CREATE TABLE meta (b)", "CREATE TABLE sessions (c)"),
+    "more columns": does("ALTER TABLE sessions ADD COLUMN more TEXT"),
     "more columns that must not be null": does("ALTER TABLE meta ADD COLUMN more TEXT NOT NULL DEFAULT ''"),
-    "seq at its end": does(PLANTED, f"UPDATE ends SET seq = {2**63 - 1}"),
-    "seq below 0": does(PLANTED, "UPDATE ends SET seq = -5"),
-    "sequence at its end": does(PLANTED, f"UPDATE sqlite_sequence SET seq = {2**63 - 1}"),
-    "sequence is text": does(PLANTED, "UPDATE sqlite_sequence SET seq = 'many'"),
-    "a huge blob": does(PLANTED, f"UPDATE ends SET script_data = zeroblob({30 * 2**20})"),
-    "text for numbers": does(PLANTED, "UPDATE ends SET number = 'x', active = 'y', wall = 'z', started_at = 'w'"),
-    "trigger that forbids": does("CREATE TRIGGER t BEFORE INSERT ON ends BEGIN SELECT RAISE(ABORT, 'no'); END"),
+    "number at its end": does(PLANTED, f"UPDATE sessions SET number = {2**63 - 1}"),
+    "number below 0": does(PLANTED, "UPDATE sessions SET number = -5"),
+    "place is text": does(PLANTED, "UPDATE sessions SET place = 'first'"),
+    "floor at its end": does(PLANTED, f"INSERT INTO meta VALUES ('floor', {2**63 - 1})"),
+    "floor is text": does(PLANTED, "INSERT INTO meta VALUES ('floor', 'many')"),
+    "a huge blob": does(PLANTED, f"UPDATE sessions SET script_data = zeroblob({30 * 2**20})"),
+    "text for numbers": does(PLANTED, "UPDATE sessions SET passes = 'x', active = 'y', wall = 'z', started_at = 'w'"),
+    "trigger that forbids": does("CREATE TRIGGER t BEFORE INSERT ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END"),
     "trigger that rolls back": does(
         "CREATE TRIGGER t BEFORE INSERT ON sessions BEGIN SELECT RAISE(ROLLBACK, 'no'); END"
     ),
     "trigger that ignores": does("CREATE TRIGGER t BEFORE INSERT ON sessions BEGIN SELECT RAISE(IGNORE); END"),
-    "trigger that deletes": does("CREATE TRIGGER t AFTER INSERT ON ends BEGIN DELETE FROM ends; END"),
-    "trigger on a receipt": does("CREATE TRIGGER t BEFORE UPDATE ON ends BEGIN SELECT RAISE(ABORT, 'no'); END"),
+    "trigger that deletes": does("CREATE TRIGGER t AFTER INSERT ON sessions BEGIN DELETE FROM sessions; END"),
+    "trigger on a receipt": does("CREATE TRIGGER t BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END"),
     "trigger on the counters": does("CREATE TRIGGER t AFTER UPDATE ON meta BEGIN UPDATE meta SET value = 'x'; END"),
     "trigger without end": does(f"CREATE TRIGGER t BEFORE INSERT ON sessions BEGIN {ENDLESS}; END"),
     "a view for the ends": of(
-        *instead("ends", "CREATE VIEW ends AS SELECT 1 AS session_id, 'ready' AS state, 1 AS seq")
+        *instead("sessions", "CREATE VIEW sessions AS SELECT 1 AS session_id, 'ready' AS state, 1 AS number")
     ),
-    "a view without end": of(*instead("ends", f"CREATE VIEW ends AS {ENDLESS}")),
+    "a view without end": of(*instead("sessions", f"CREATE VIEW sessions AS {ENDLESS}")),
     "a view for the counters": of(*instead("meta", "CREATE VIEW meta AS SELECT 'installation_id' AS key, 1 AS value")),
     "a virtual table for the ends": of(
-        *instead("ends", "CREATE VIRTUAL TABLE ends USING fts5(session_id, state, seq)")
+        *instead("sessions", "CREATE VIRTUAL TABLE sessions USING fts5(session_id, state, number)")
     ),
     "a check that calls a function": of(
-        *instead("sessions", ours("sessions", "about TEXT NOT NULL", "about TEXT NOT NULL, CHECK (boom())"))
+        *instead("sessions", ours("sessions", "answer TEXT", "answer TEXT, CHECK (boom())"))
     ),
     "a check that never holds": of(
-        *instead("sessions", ours("sessions", "about TEXT NOT NULL", "about TEXT NOT NULL, CHECK (number < 0)"))
+        *instead("sessions", ours("sessions", "answer TEXT", "answer TEXT, CHECK (number < 0)"))
     ),
     "a generated column that raises": does(
-        "ALTER TABLE ends ADD COLUMN g AS (json_extract(reason, '$')) VIRTUAL", "CREATE INDEX i ON ends (g)"
+        "ALTER TABLE sessions ADD COLUMN g AS (json_extract(reason, '$')) VIRTUAL", "CREATE INDEX i ON sessions (g)"
     ),
     "an index that calls a function": does("CREATE INDEX i ON sessions (boom())"),
-    "an index that allows one": does("CREATE UNIQUE INDEX i ON ends (1 + 0 * seq)"),
+    "an index that allows one": does("CREATE UNIQUE INDEX i ON sessions (1 + 0 * number)"),
     "an index that raises": does("CREATE INDEX i ON sessions (json(about || '}'))"),
     "a foreign key": does(
         "CREATE TABLE k (x)", *rewritten("run TEXT NOT NULL,", "run TEXT NOT NULL REFERENCES k (x),")
     ),
-    "the schema is no SQL": does(*rewritten("CREATE TABLE ends", "CREATE TABEL ends")),
-    "the schema names another table": does(*rewritten("CREATE TABLE ends", "CREATE TABLE enden")),
+    "the schema is no SQL": does(*rewritten("CREATE TABLE sessions", "CREATE TABEL ends")),
+    "the schema names another table": does(*rewritten("CREATE TABLE sessions", "CREATE TABLE enden")),
     "text in UTF-16": of("PRAGMA encoding = 'UTF-16'", *MAKING),
-    "a collation nobody knows": does(
-        *rewritten("session_id TEXT NOT NULL UNIQUE", "session_id TEXT NOT NULL COLLATE x UNIQUE")
-    ),
+    "a collation nobody knows": does(*rewritten("session_id TEXT NOT NULL", "session_id TEXT NOT NULL COLLATE x")),
 }
 
 

@@ -110,13 +110,13 @@ def settle(folder: Path, url: str) -> list[str]:
 def last_number(folder: Path) -> tuple[int, list[str]]:
     """How many sessions the outbox has ever begun; and what is wrong with the file."""
     with closing(sqlite3.connect(folder / "outbox.sqlite3")) as db:
-        found = db.execute("SELECT value FROM meta WHERE key = 'last_number'").fetchone()
+        found = db.execute("SELECT max(number) FROM sessions").fetchone()
         health = db.execute("PRAGMA integrity_check").fetchone()[0]
-        open_ = db.execute("SELECT count(*) FROM sessions").fetchone()[0]
+        open_ = db.execute("SELECT count(*) FROM sessions WHERE state IN ('open', 'waiting')").fetchone()[0]
     wrong = [f"{folder.parent.name}: the outbox is unreadable: {health}"] if health != "ok" else []
     wrong += [f"{folder.parent.name}: {open_} sessions are still open"] if open_ else []
     wrong += [f"{folder.parent.name}: {path.name} was set aside" for path in folder.glob("*.damaged*")]
-    return found[0] if found else 0, wrong
+    return found[0] or 0, wrong
 
 
 def judge(folder: Path, runs: list[Run], ends: dict[str, Recorded]) -> Verdict:

@@ -54,7 +54,7 @@ def next_start(folder: Path) -> list[tuple[int | None, str]]:
 
 def ends(folder: Path) -> list[tuple[int, str, str]]:
     with closing(sqlite3.connect(folder / "outbox.sqlite3")) as db:
-        return db.execute("SELECT number, state, reason FROM ends ORDER BY seq").fetchall()
+        return db.execute("SELECT number, state, reason FROM sessions WHERE state != 'open' ORDER BY number").fetchall()
 
 
 def wait_for(folder: Path, end: tuple[int, str, str]) -> None:

@@ -52,7 +52,7 @@ def unused(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The file of an outbox that holds nothing yet."""
     path = tmp_path_factory.mktemp("unused") / "outbox.sqlite3"
     with closing(Outbox(path)) as outbox:
-        outbox._read("PRAGMA wal_checkpoint(TRUNCATE)")
+        outbox._database.read("PRAGMA wal_checkpoint(TRUNCATE)")
     return path.read_bytes()
 
 
@@ -118,7 +118,7 @@ def test_any_reply_has_an_outcome_that_the_outbox_takes(
             return self.outcome
 
     destination = Once()
-    EMPTY._db.backup(memory._db)
+    EMPTY._database.connection.backup(memory._database.connection)
     memory.start("run", ID, 0.0, None, "{}", "{}", None)
     memory.save(ID, "quit", 1.0, 1.0, "{}")
     memory.release(ID)
@@ -174,6 +174,7 @@ def end_row(**junk: Any) -> dict[str, Any]:
         "session_id": ID,
         "run": "run",
         "state": "ready",
+        "place": 1,
         "bytes": 300,
         "strikes": 0,
         "passes": 0,
@@ -193,26 +194,18 @@ def end_row(**junk: Any) -> dict[str, Any]:
     }
 
 
-def session_row(**junk: Any) -> dict[str, Any]:
-    row = {name: end_row()[name] for name in ("session_id", "run", "number", "previous_id", "player_id", "started_at")}
-    return {**row, "script_data": "{}", "about": "{}", **junk}
-
-
 ends = st.dictionaries(st.sampled_from(sorted(end_row())), junk, min_size=1, max_size=4).map(lambda j: end_row(**j))
-states = st.sampled_from(["ready", "ready", "ready", "waiting", "delivered", "rejected"])
+states = st.sampled_from(["ready", "ready", "ready", "open", "waiting", "delivered", "rejected"])
 ends = st.builds(lambda row, state: {**row, "state": state}, ends, states)
-sessions = st.dictionaries(st.sampled_from(sorted(session_row())), junk, min_size=1, max_size=3).map(
-    lambda j: session_row(**j)
-)
 metas = st.fixed_dictionaries(
     {
-        "key": st.sampled_from(["last_number", "last_session_id", "delivered", "rejected", "dropped:full", "dropped:"])
+        "key": st.sampled_from(["floor", "line", "delivered", "rejected", "dropped:full", "dropped:"])
         | st.text(st.characters(exclude_categories=["Cs"]), max_size=8).map(lambda text: f"dropped:{text}"),
         "value": junk,
     }
 )
 rows = st.lists(
-    st.tuples(st.just("ends"), ends) | st.tuples(st.just("sessions"), sessions) | st.tuples(st.just("meta"), metas),
+    st.tuples(st.just("sessions"), ends) | st.tuples(st.just("meta"), metas),
     min_size=1,
     max_size=3,
 )
@@ -234,25 +227,26 @@ def plant(path: Path, planted: list[tuple[str, dict[str, Any]]]) -> None:
 
 @cases(0.6)
 @given(rows)
-@example([("ends", end_row(script_data=b"\xff"))])
-@example([("ends", end_row(strikes="many"))])
-@example([("ends", end_row(script_data="[]"))])
-@example([("ends", end_row(player_id=Raw(b"\xff")))])
-@example([("ends", end_row(session_id=Raw(b"\xff")))])
-@example([("ends", end_row(started_at=b"long ago"))])
-@example([("ends", end_row(active=-1.0))])
-@example([("ends", end_row(active=9.0, wall=1.0))])
-@example([("ends", end_row(wall=float("inf")))])
-@example([("ends", end_row(state="delivered", answer="junk"))])
-@example([("ends", end_row(state="delivered", answer=None, told=0))])
-@example([("ends", end_row(bytes="many"))])
-@example([("sessions", session_row(session_id=Raw(b"\xff")))])
-@example([("sessions", session_row(script_data=b"\xff"))])
+@example([("sessions", end_row(script_data=b"\xff"))])
+@example([("sessions", end_row(strikes="many"))])
+@example([("sessions", end_row(script_data="[]"))])
+@example([("sessions", end_row(player_id=Raw(b"\xff")))])
+@example([("sessions", end_row(session_id=Raw(b"\xff")))])
+@example([("sessions", end_row(started_at=b"long ago"))])
+@example([("sessions", end_row(active=-1.0))])
+@example([("sessions", end_row(active=9.0, wall=1.0))])
+@example([("sessions", end_row(wall=float("inf")))])
+@example([("sessions", end_row(state="delivered", answer="junk"))])
+@example([("sessions", end_row(state="delivered", answer=None, told=0))])
+@example([("sessions", end_row(bytes="many"))])
+@example([("sessions", end_row(state="open", session_id=Raw(b"\xff")))])
+@example([("sessions", end_row(state="open", script_data=b"\xff"))])
 @example([("meta", {"key": "dropped:full", "value": b"\xff"})])
 @example([("meta", {"key": "delivered", "value": "many"})])
-@example([("meta", {"key": "last_number", "value": b"\xff"})])
-@example([("meta", {"key": "last_number", "value": 2**63 - 1})])
-@example([("meta", {"key": "last_session_id", "value": Raw(b"\xff")})])
+@example([("meta", {"key": "floor", "value": b"\xff"})])
+@example([("meta", {"key": "floor", "value": 2**63 - 1})])
+@example([("meta", {"key": "line", "value": Raw(b"\xff")})])
+@example([("sessions", end_row(number=2**63 - 1))])
 @example([("meta", {"key": "installation_id", "value": Raw(b"\xff")})])
 @example([("meta", {"key": "installation_id", "value": b"\xff"})])
 def test_hostile_rows_hold_up_nobody(tmp_path: Path, unused: bytes, planted: list[tuple[str, dict[str, Any]]]) -> None:
@@ -262,7 +256,7 @@ def test_hostile_rows_hold_up_nobody(tmp_path: Path, unused: bytes, planted: lis
     shutil.rmtree(folder, ignore_errors=True)  # of the case before
     folder.mkdir()
     (folder / "outbox.sqlite3").write_bytes(unused)
-    plant(folder / "outbox.sqlite3", [*planted, ("ends", end_row(session_id=GOOD))])
+    plant(folder / "outbox.sqlite3", [*planted, ("sessions", end_row(session_id=GOOD, number=2))])
     told = []
     player = Player(frame=lambda: None)
     chosen = Settings(data_dir=folder, hook=False, on_delivered=lambda session, response: told.append(session.id))
@@ -308,7 +302,7 @@ crafted = st.builds(
 @example(record(_MAGIC, uuid.UUID(ID).bytes, 2**64 - 1, 2**64 - 1))
 def test_any_run_file_leaves_an_end_that_can_be_sent(memory: Outbox, content: bytes) -> None:
     """Whatever a dead run's file holds, its session ends, at a length that is one."""
-    EMPTY._db.backup(memory._db)
+    EMPTY._database.connection.backup(memory._database.connection)
     memory.start("run", ID, 1.8e9, None, "{}", "{}", None)
     assert memory.recover("run", _decode(content)) == 1
     (queued,) = memory.ready(2)

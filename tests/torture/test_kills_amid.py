@@ -1,4 +1,4 @@
-"""Killed in the midst of what happens rarely: an erase, a migration, a salvage, a recovery. The next start mends it."""
+"""Killed in the midst of what happens rarely: an erase, a salvage, a recovery. The next start mends it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from gs_pygame import SessionPlugin
-from gs_pygame._disk import consent, schema
+from gs_pygame._disk import consent
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import _encode, recover_dead_runs
 from gs_pygame._disk.salvage import open_or_replace
@@ -84,7 +84,7 @@ def deny(folder: Path) -> Callable[[Begin], None]:
             plugin.end_session()
             plugin.start_session()
         with closing(sqlite3.connect(folder / "outbox.sqlite3")) as db:
-            ids = [row[0] for row in db.execute("SELECT session_id FROM ends UNION SELECT session_id FROM sessions")]
+            ids = [row[0] for row in db.execute("SELECT session_id FROM sessions")]
             ids += [row[0] for row in db.execute("SELECT value FROM meta WHERE key = 'installation_id'")]
         begin(" ".join(ids).encode())
         plugin.set_consent("denied")
@@ -117,74 +117,6 @@ def test_killed_while_erasing(tmp_path: Path, report: Report) -> None:
             player.clock.advance(1)
         assert [end.number for end in player.ends] == [1]
     report(f"{erased} of {AMID_KILLS} erased; an erase takes {took * 1000:.1f} ms")
-
-
-# A migration
-
-LATER = (
-    "ALTER TABLE ends ADD COLUMN later TEXT",
-    "UPDATE ends SET later = session_id || script_data",
-    "CREATE TABLE moved AS SELECT * FROM ends",
-    "DROP TABLE moved",
-    "CREATE INDEX ends_later ON ends (later)",
-)
-"""A step of some time to come, which takes a while."""
-
-
-def first_version(path: Path, count: int) -> list[str]:
-    """An outbox as the first release made it, with ends that are ready to go; their ids in order."""
-    ids = [str(uuid.uuid4()) for _ in range(count)]
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("BEGIN")
-        for statement in schema.MIGRATIONS[0]:
-            db.execute(statement)
-        db.execute("PRAGMA user_version = 1")
-        db.execute("INSERT INTO meta VALUES ('last_number', ?)", (count,))
-        for number, session_id in enumerate(ids, 1):
-            db.execute(
-                "INSERT INTO ends (session_id, run, state, bytes, number, player_id, started_at, active, wall, reason,"
-                " script_data, about) VALUES (?, 'run', 'ready', 300, ?, 'ada', 1.8e9, 60.0, 60.0, 'quit', '{}', '{}')",
-                (session_id, number),
-            )
-        db.execute("COMMIT")
-    return ids
-
-
-def test_killed_while_migrating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report) -> None:
-    """An older file is brought forward, and the process killed meanwhile: the file is of one version or of the other,
-    and the next start finds all that was in it."""
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, LATER))
-    latest = len(schema.MIGRATIONS)
-
-    def forward(path: Path) -> Callable[[Begin], None]:
-        def do(begin: Begin) -> None:
-            begin(b"")
-            Outbox(path)
-
-        return do
-
-    def measured() -> Victim:
-        path = Path(tempfile.mkdtemp(dir=tmp_path), "outbox.sqlite3")
-        first_version(path, 1000)
-        return victim(forward(path))
-
-    took = longest(measured)
-    versions = []
-    for n, moment in enumerate(moments("migration", took)):
-        path = tmp_path / f"{n}.sqlite3"
-        ids = first_version(path, 1000)
-        victim(forward(path), moment)
-        with closing(sqlite3.connect(path)) as db:
-            version = schema.version_of(db)
-            columns = {row[1] for row in db.execute("PRAGMA table_info(ends)")}
-        assert (version, "later" in columns, "counters" in columns) in [(1, False, False), (latest, True, True)]
-        versions.append(version)
-        with closing(Outbox(path)) as outbox:
-            assert ids_in(outbox) == ids
-            assert outbox._read("PRAGMA integrity_check") == [("ok",)]
-            assert schema.version_of(outbox._db) == latest
-    report(f"{versions.count(1)} of {AMID_KILLS} still old; a migration takes {took * 1000:.1f} ms")
 
 
 # A salvage
@@ -239,7 +171,7 @@ def test_killed_while_salvaging(tmp_path: Path, report: Report) -> None:
         victim(anew(tmp_path / f"{n}"), moment)
         with closing(salvage(tmp_path / f"{n}")) as outbox:
             assert ids_in(outbox) == readable
-            assert outbox._read("PRAGMA integrity_check") == [("ok",)]
+            assert outbox._database.read("PRAGMA integrity_check") == [("ok",)]
     report(f"{len(readable)} of 320 can be read; a salvage takes {took * 1000:.1f} ms")
 
 

@@ -1,0 +1,132 @@
+"""How the outbox's file is opened, or made: privately, with a write-ahead log, and with our tables or not at all."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from .._errors import OutboxBusyError, OutboxDamagedError, OutboxDiskError, OutboxError
+from .schema import VERSION, make, refuse_altered, refuse_foreign, refuse_newer, version_of
+
+HELPER_PATIENCE = 5.0
+"""Seconds that helpers, and opening the file, may wait for another process."""
+
+CHECKPOINT_SIZE = 1000 * 4096
+"""Bytes of WAL from which it is moved into the database (SQLite's own default, in pages), and to which it is cut."""
+
+FILES = ("-wal", "-shm", "")
+"""What a database's files are called, beyond its path: without its WAL it would be another one."""
+
+_TOLD_BY = {"locked": OutboxBusyError, "is full": OutboxDiskError, "disk I/O error": OutboxDiskError}
+"""What SQLite's messages hold (sqlite3_errstr); Python 3.10 gives no error codes."""
+
+_text = partial(str, encoding="utf-8", errors="replace")  # a damaged text is one bad value, not a failed query
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """The one place where SQLite's errors become ours."""
+    try:
+        yield
+    except UnicodeDecodeError as error:  # of a message in which SQLite quotes the damage
+        raise OutboxDamagedError(str(error)) from error
+    except sqlite3.Error as error:
+        if type(error) is sqlite3.DatabaseError:  # SQLITE_CORRUPT and SQLITE_NOTADB alone have no class of their own
+            raise OutboxDamagedError(str(error)) from error
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_SHORT_READ":  # before Python 3.11: a disk's error
+            raise OutboxDamagedError("the file, or its WAL, has been cut off") from error
+        if isinstance(error, sqlite3.OperationalError):
+            for word, kind in _TOLD_BY.items():
+                if word in str(error):
+                    raise kind(str(error)) from error
+        raise OutboxError(str(error)) from error
+
+
+def opened(path: Path | None, patience: float) -> sqlite3.Connection:
+    """Open or make the file at `path`, or a database in memory. May raise any OutboxError.
+
+    Nothing is flushed: in a WAL without a frame there is none of before to mix with those to come, whatever of them a
+    power cut leaves. So the first frame, whose header would be flushed, is written here, and not in a frame of the
+    game's.
+    """
+    is_new = path is None or not _has_frames(path)
+    if path is not None:
+        _make_private(path)
+    with translated():
+        db = sqlite3.connect(path or ":memory:", timeout=patience, isolation_level=None, check_same_thread=False)
+        db.text_factory = _text
+        try:
+            refuse_newer(db)  # before anything could alter the file
+            if sys.version_info >= (3, 12):  # the last one to close would give the WAL's room to a full disk
+                db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+            db.execute(f"PRAGMA synchronous = {'OFF' if is_new else 'NORMAL'}")
+            mode = _to_wal(db, patience)
+            db.execute("PRAGMA wal_autocheckpoint = 0")
+            db.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_SIZE}")
+            db.execute("PRAGMA secure_delete = ON")  # off in many builds; erase() could not make up for it
+            make(db)
+            refuse_altered(db)
+            if mode != "wal":  # every commit would flush the disk in a frame; OFF still survives the process
+                db.execute("PRAGMA synchronous = OFF")
+            elif is_new:
+                db.execute(f"PRAGMA user_version = {VERSION}")
+                db.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def looked_into(path: Path) -> sqlite3.Connection:
+    """Open the file at `path` for reading: nothing is made or written. Raises FileNotFoundError and OutboxError."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no outbox in {path.parent}: no such game was played here")
+    place = path.absolute().as_posix()  # on a Windows share it begins with //, which as_uri() would make a host's
+    uri = f"file://{'' if place.startswith('/') else '/'}{quote(os.fsencode(place))}?mode=ro"
+    with translated():
+        db = sqlite3.connect(uri, uri=True, timeout=HELPER_PATIENCE, check_same_thread=False)
+        db.text_factory = _text
+        try:
+            refuse_newer(db)
+            refuse_foreign(db)
+            if version_of(db) == VERSION:  # else it is being made
+                refuse_altered(db)
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def _has_frames(path: Path) -> bool:
+    try:
+        return os.stat(f"{path}-wal").st_size > 0
+    except OSError:
+        return False
+
+
+def _make_private(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for suffix in FILES:
+        if os.path.islink(f"{path}{suffix}"):  # SQLite would follow it, and write into somebody else's file
+            raise OutboxError(f"{path}{suffix} is a link")
+    with suppress(FileExistsError):  # before SQLite does: the -wal and -shm files take their mode from this one
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _to_wal(db: sqlite3.Connection, patience: float) -> str:
+    """Here SQLite waits for nobody: copies that start together on a new file would find it locked."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return str(db.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)

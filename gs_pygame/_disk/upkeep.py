@@ -1,0 +1,116 @@
+"""What keeps the outbox small, and right: bounds, erasure, and rows that are taken over from another one."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from .accounts import Accounts, Counts
+from .database import Database
+from .rows import END_COLUMNS, end_of, is_sound
+from .schema import ORDER
+
+MAX_ENDS = 10_000
+"""Ends kept at most: a session every ten minutes for 70 days without a network."""
+
+MAX_BYTES = 50 * 1024 * 1024
+"""Bytes of ends kept at most; a guest on the player's disk stays small."""
+
+MAX_RECEIPTS = 100
+"""Delivered ends kept, for status() and for on_delivered at a later start."""
+
+_SIZE = f"min(max(CAST(bytes AS INTEGER), 0), {256 * 1024})"  # no end is larger, whatever its row says
+
+
+class Upkeep:
+    def __init__(self, database: Database, accounts: Accounts) -> None:
+        self._database = database
+        self._accounts = accounts
+
+    def prune(self, max_ends: int = MAX_ENDS, max_bytes: int = MAX_BYTES) -> None:
+        """Keep within the bounds: old receipts go first, then rejected ends, ready ends last. Drops are counted. The
+        newest session stays, since the next number is counted from it."""
+        newest = self._accounts.newest()
+        self._accounts.floor(newest)  # in case its row is damaged one day
+        receipts = "SELECT number FROM sessions WHERE state = 'delivered' ORDER BY number DESC LIMIT -1 OFFSET ?"
+        if self._database.read(receipts, MAX_RECEIPTS):
+            self._database.change(f"DELETE FROM sessions WHERE number IN ({receipts})", MAX_RECEIPTS)
+        for state in ("delivered", "rejected", "ready"):
+            total = f"SELECT count(*), coalesce(sum({_SIZE}), 0) FROM sessions WHERE state != 'open'"
+            count, size = self._database.read(total)[0]
+            victims = []
+            queue = f"SELECT number, {_SIZE} FROM sessions WHERE state = ? AND number < ? ORDER BY {ORDER}"
+            for number, bytes_ in self._database.read(queue, state, newest):
+                if count <= max_ends and size <= max_bytes:
+                    break
+                victims.append(number)
+                count, size = count - 1, size - bytes_
+            if not victims:
+                continue
+            with self._database.transaction():
+                drop = "DELETE FROM sessions WHERE number = ? AND state = ?"
+                dropped = sum(self._database.change(drop, number, state) for number in victims)
+                if state != "delivered":
+                    self._accounts.count("dropped:full", dropped)
+                if state == "rejected":
+                    self._accounts.count("rejected", -dropped)
+
+    def erase(self) -> None:
+        """Remove everything the player did, beyond recovery, and count what was never sent. The keeper's thread."""
+        with self._database.transaction():
+            query = "SELECT count(*) FROM sessions WHERE state IN ('open', 'waiting', 'ready')"
+            unsent = self._database.read(query)[0][0]
+            self._database.change("DELETE FROM sessions")
+            self._database.change("DELETE FROM meta")  # the installation id, too, is the player's
+            if unsent:
+                self._accounts.count("dropped:consent", unsent)
+        self._database.checkpoint()
+
+    def adopt(self, table: str, row: dict[str, Any]) -> bool:
+        """Take over a row of another outbox, unless it makes no sense, or its number is another's. True if taken."""
+        if table != "meta" and not _makes_sense(row):
+            return False
+        conflict = "REPLACE" if table == "meta" else "IGNORE"  # the installation stays the same
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        sql = f"INSERT OR {conflict} INTO {table} ({columns}) VALUES ({marks})"
+        return self._database.change(sql, *row.values()) == 1
+
+    def take_in(self, row: dict[str, Any], number: int | None) -> None:
+        """Take over a row of another file of this installation in the place of ours of that `number`; if there is none,
+        under its own number, or if that is another session's by now, under the next."""
+        with self._database.transaction():
+            if number is not None:
+                self._database.change("DELETE FROM sessions WHERE number = ?", number)
+                row = {**row, "number": number}
+            if not self.adopt("sessions", row):
+                next_number = self._accounts.next_number()
+                self.adopt("sessions", {**row, "number": next_number, "place": next_number})
+
+    def account_for_merge(self, there: Counts) -> None:
+        """All rows of another file of this installation are here: what neither has a row of was delivered."""
+        with self._database.transaction():
+            self._accounts.floor(max(there.started, self._accounts.counts().started))
+            for cause, count in there.dropped.items():
+                if count > self._accounts.counts().dropped.get(cause, 0):
+                    self._accounts.put(f"dropped:{cause}", count)
+            counts = self._accounts.counts()
+            self._accounts.put("rejected", counts.rejected)
+            self._accounts.put("delivered", max(0, counts.delivered + self._accounts.missing()))
+
+    def account_for_damage(self, highest: int) -> None:
+        """Rows of a damaged outbox were adopted, and there was one of number `highest`: what is missing is counted as
+        dropped."""
+        with self._database.transaction():
+            self._accounts.floor(max(self._accounts.newest(), highest))
+            self._accounts.put("rejected", self._accounts.counts().rejected)
+            lost = self._accounts.missing()
+            if lost > 0:
+                self._accounts.count("dropped:damage", lost)
+
+
+def _makes_sense(row: dict[str, Any]) -> bool:
+    try:
+        uuid.UUID(row["session_id"])
+        return is_sound(end_of(tuple(row[column] for column in END_COLUMNS.split(", ")), ""))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
