@@ -269,6 +269,38 @@ class Outbox(Accounts):
             for session_id in session_ids:
                 self._change("UPDATE ends SET told = 1 WHERE session_id = ?", session_id)
 
+    # >>> minimal versions for the helper process: another branch brings its own
+
+    _version = -1
+
+    def changed(self) -> bool:
+        """Whether another connection has written since the last call; the first time, True."""
+        before, self._version = self._version, int(self._read("PRAGMA data_version")[0][0])
+        return self._version != before
+
+    def say_line(self, run: str, text: str) -> None:
+        """What the helper of `run` last found of the line to the server."""
+        self._change("INSERT OR REPLACE INTO meta VALUES (?, ?)", f"line:{run}", text)
+
+    def line_of(self, run: str) -> str | None:
+        """What `say_line` said last."""
+        found = self._meta(f"line:{run}")
+        return found if isinstance(found, str) else None
+
+    def unsent(self) -> bool:
+        """Whether an end waits, or is ready to go."""
+        return any(self._read("SELECT 1 FROM ends WHERE state = ? LIMIT 1", state) for state in ("ready", "waiting"))
+
+    def receipts(self, run: str) -> list[Receipt]:
+        """Receipts of which `run` is to tell, and has not told. Only reads."""
+        query = (
+            f"SELECT {END_COLUMNS}, answer FROM ends WHERE state = 'delivered' AND told = 0 AND run = ? ORDER BY seq"
+        )
+        read = [(self._end(row), response_of(row[-1])) for row in self._read(query, run)]
+        return [Receipt(end, response) for end, response in read if response and is_sound(end)]
+
+    # <<<
+
     # Housekeeping
 
     def adopt(self, table: str, row: dict[str, Any]) -> bool:

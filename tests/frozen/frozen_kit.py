@@ -18,7 +18,7 @@ import httpx
 from server_kit import ServerProcess
 from window.window_kit import DEADLINE, Desktop, eventually
 
-from gs_pygame._delivery.frozen import ARGUMENT
+from gs_pygame._delivery.process import ARGUMENT
 
 HERE = Path(__file__).parent
 
