@@ -191,7 +191,7 @@ sys.stdin.readline()
 
 
 def test_a_game_that_plays_on(server: FaultServer, folder: Path) -> None:
-    """pygame.quit(), then pygame.init(): the session goes on, the helper goes when nothing has come, one end is sent."""
+    """pygame.quit(), then pygame.init(): the session goes on, the helper goes, nothing was sent; then one end is."""
     with playing(script(PLAY_ON), folder, server.url) as game:
         helper(folder)
         tell(game)

@@ -182,10 +182,10 @@ def processes(program: Path) -> list[int]:
     ]
 
 
-def tasks(program: Path) -> set[str]:
-    """What this program was started once more for."""
+def helpers(program: Path) -> int:
+    """How many helper processes this program was started once more for. With one file, what unpacks it is one more."""
     lines = [_said(Path(f"/proc/{pid}/cmdline").read_text) for pid in processes(program)]
-    return {word.removeprefix(ARGUMENT) for line in lines for word in line.split("\0") if word.startswith(ARGUMENT)}
+    return len({word for line in lines for word in line.split("\0") if word.startswith(ARGUMENT)})
 
 
 def _said(ask: Callable[[], str]) -> str:
