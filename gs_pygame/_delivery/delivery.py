@@ -68,6 +68,7 @@ class Delivery:
         self._on_receipt = on_receipt
         self._on_rest = on_rest
         self._here = _working_directory()  # a game may change it later
+        self._hearing = threading.Lock()
         self._guard = threading.Lock()
         self._process: Process | None = None
         self._started = 0.0  # time.monotonic()
@@ -119,25 +120,24 @@ class Delivery:
 
     def hear(self, outbox: Outbox) -> None:
         """What the helper has written down since the last time; nothing if a courier tells itself."""
-        if not self.is_helped or not outbox.changed():
-            return
-        with self._guard:
+        with self._hearing:
+            if not self.is_helped or not outbox.changed():
+                return
             receipts = outbox.receipts(self._run())
             new = [receipt for receipt in receipts if receipt.end.session_id not in self._heard]
             self._heard = {receipt.end.session_id for receipt in receipts}
+            for receipt in new:
+                self._on_receipt(receipt)
             _, said, _ = self._read_line(outbox)
-            log_it = said[1] and said != self._said
-            self._said = said
-        for receipt in new:
-            self._on_receipt(receipt)
-        if log_it:
+            fresh, self._said = said[1] and said != self._said, said
+        if fresh:
             log.log(*said)
-        if new or log_it:
+        if new or fresh:
             self._on_rest()
 
     def know(self, receipts: list[Receipt]) -> None:
         """These the game is told of already."""
-        with self._guard:
+        with self._hearing:
             self._heard |= {receipt.end.session_id for receipt in receipts}
 
     def line(self, outbox: Outbox) -> Line:

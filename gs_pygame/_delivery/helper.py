@@ -95,7 +95,7 @@ class _Ears(logging.Handler):
         self._presence = presence
         self.bell = threading.Event()
         self.nudged = False
-        self.closed = False
+        self.closed = threading.Event()
         self.said: list[Any] = [logging.NOTSET, ""]
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -106,7 +106,7 @@ class _Ears(logging.Handler):
                 os._exit(0)
             self.nudged = self.nudged or word == NUDGE
             self.bell.set()
-        self.closed = True
+        self.closed.set()
         self.bell.set()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -157,25 +157,33 @@ class _Helper:
             run=run,
         )
         self._line = ""
+        self._gone = False
 
     def run(self) -> None:
         """While the game plays, and LIMIT seconds longer."""
-        busy = looked = time.monotonic()
-        while self._is_in_place():
+        threading.Thread(target=self._watch, daemon=True).start()
+        busy = time.monotonic()
+        while self._is_in_place() and not self._gone:
             delay = self._turn()
-            now = time.monotonic()
-            look = LOOK_AT_EXIT if self._ears.closed else LOOK_IN_PLAY
-            if now - looked >= look:
-                looked = now
-                if self._game_has_gone():
-                    return self._finish()
             if delay is not None or self._ears.bell.is_set():
-                busy = now
-            elif now - busy > IDLE and self._may_go():
-                return None
-            self._ears.bell.wait(look if delay is None else min(look, delay))
+                busy = time.monotonic()
+            elif time.monotonic() - busy > IDLE and self._may_go():
+                return
+            self._ears.bell.wait(LOOK_IN_PLAY if delay is None else min(LOOK_IN_PLAY, delay))
             self._ears.bell.clear()
-        return None
+        if self._gone:
+            self._finish()
+
+    def _watch(self) -> None:
+        """Have it end in time, whatever it is waiting for."""
+        while not self._game_has_gone():
+            if self._ears.closed.wait(LOOK_IN_PLAY):
+                time.sleep(LOOK_AT_EXIT)
+        self._gone = True
+        self._ears.bell.set()
+        time.sleep(LIMIT)
+        self._presence.end()
+        os._exit(0)
 
     def _turn(self) -> float | None:
         if self._ears.nudged:
@@ -207,24 +215,16 @@ class _Helper:
         except BlockingIOError:
             return False
         except FileNotFoundError:  # it closed the plugin; or somebody removed the file, and it makes another
-            return self._ears.closed
+            return self._ears.closed.is_set()
         except OSError:  # on Windows, just being removed
             return False
         return True
 
     def _finish(self) -> None:
         """Deliver what the game left. What cannot be delivered now, the next start does."""
-        limit = threading.Timer(LIMIT, self._give_up)
-        limit.daemon = True
-        limit.start()
         give_up = time.monotonic() + LIMIT
         recover_dead_runs(self._outbox, self._run_file.parent)
         while self._is_in_place() and (delay := self._turn()) is not None and time.monotonic() + delay < give_up:
             time.sleep(min(delay, LOCK_WAIT))
         self._outbox.prune()
         self._courier.close()
-
-    def _give_up(self) -> None:
-        """Whatever it is waiting for."""
-        self._presence.end()
-        os._exit(0)

@@ -131,10 +131,23 @@ def test_where_the_game_finds_modules(server: FaultServer, folder: Path, tmp_pat
     assert reasons(server) == ["explicit"]
 
 
-def test_no_helper_can_work(server: FaultServer, folder: Path) -> None:
-    """One after the other goes without a word, for want of a module: a thread delivers."""
+NO_REQUESTS = """
+from gs_pygame._delivery import process
+process._PROGRAM = "import sys; sys.modules['requests'] = None\\n" + process._PROGRAM
+"""
+
+NEVER_THERE = """
+from gs_pygame._delivery import delivery, process
+delivery.STARTING = 1.0
+process._PROGRAM = ""
+"""
+
+
+@pytest.mark.parametrize("how", [NO_REQUESTS, NEVER_THERE])
+def test_no_helper_can_work(server: FaultServer, folder: Path, how: str) -> None:
+    """One after the other goes without a word: a thread delivers."""
     then = "plugin.end_session()\nprint(plugin.flush(20), 'requests' in sys.modules)"
-    done = played(script(then, IMPORTS), folder, server.url)
+    done = played(script(then, how), folder, server.url)
     assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
     assert reasons(server) == ["explicit"]
 

@@ -370,7 +370,7 @@ def test_freeze_support_without_a_frozen_game(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("pipe", ["=0", "=nonsense", "=99", "=-1", ""])
 @pytest.mark.parametrize(
-    "order", ["", "nonsense\n", "{}\n", '{"outbox": 1, "run_file": "2", "run": "3", "number": 1, "destination": 3}']
+    "order", ["", "nonsense\n", "{}\n", '{"outbox": 1, "run_file": 2, "run": "3", "number": 1, "destination": 3}']
 )
 def test_an_order_that_is_none(tmp_path: Path, pipe: str, order: str) -> None:
     """A frozen game started by hand with our argument, or a pipe that broke: the process ends, and leaves nothing."""
