@@ -142,6 +142,9 @@ class _Helper:
         self._run_file = run_file
         self._run = run
         self._number = number
+        self._line = ""
+        self._gone = False
+        threading.Thread(target=self._watch, daemon=True).start()
         self._file = os.stat(path)  # raises if somebody removed it, who does not want it to be made again
         self._outbox = Outbox(path)
         self._courier = Courier(
@@ -156,12 +159,9 @@ class _Helper:
             lock_wait=LOCK_WAIT,
             run=run,
         )
-        self._line = ""
-        self._gone = False
 
     def run(self) -> None:
         """While the game plays, and LIMIT seconds longer."""
-        threading.Thread(target=self._watch, daemon=True).start()
         busy = time.monotonic()
         while self._is_in_place() and not self._gone:
             delay = self._turn()

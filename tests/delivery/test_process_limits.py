@@ -23,7 +23,7 @@ from gs_pygame._disk.lock import FileLock
 from gs_pygame.testing import FaultServer
 from gs_pygame.testing.replies import drip, silence
 
-SPARE = 3.0
+SPARE = 8.0
 """Seconds beside the limit: on a busy machine Python has to start, and to notice that the game has gone."""
 
 AT_ONCE = 4.0
