@@ -8,7 +8,6 @@ Importing it loads neither pygame nor requests. Everything public is here, and i
 `gs_pygame.testing`.
 """
 
-from ._delivery.frozen import freeze_support
 from ._errors import (
     AlreadyInstalledError,
     ConfigurationError,
@@ -20,6 +19,7 @@ from ._install import EndSessionRequest, install
 from ._messages import End, EndSessionResponse, Session, Status
 from ._plugin import SessionPlugin
 from ._settings import Settings
+from ._tasks import freeze_support
 from ._version import __version__
 
 __all__ = [

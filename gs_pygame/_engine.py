@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ._delivery.courier import Courier
+from ._delivery.delivery import Delivery
 from ._disk.failover import Failover
 from ._disk.journal import Entry, Journal, Login
 from ._disk.outbox import GAME_PATIENCE, Receipt
@@ -29,12 +30,13 @@ from .destinations import Destination
 EXIT_PATIENCE = 0.03
 """Seconds that the exit may wait for the keeper, of the 50 ms that it may take in all."""
 
-FLUSH_STEP = 0.25
-"""Seconds between two looks of flush() while another copy of the game delivers."""
+FLUSH_STEP = 0.05
+"""Seconds between two looks of flush() while another process delivers."""
 
 
 class Engine:
-    """One run of a game. `about`: JSON on game and platform. `folder`: where everything lies on disk.
+    """One run of a game. `about`: JSON on game and platform. `folder`: where everything lies on disk. `arguments`:
+    those of GameSparks if the destination is none of the game's own, so that a helper process may deliver.
 
     `alert` is True while a hooked call must look closer than at the focus: read without a lock in every frame.
     """
@@ -49,6 +51,7 @@ class Engine:
         player_id: str | None,
         about: str,
         may_send: bool,
+        arguments: dict[str, Any] | None = None,
     ) -> None:
         self.alert = False
         self._clock = clock
@@ -68,10 +71,10 @@ class Engine:
         self._lifecycle = Lifecycle(grace, lambda: str(uuid.uuid4()))
         self._storage = storage = Storage(folder)
         run = storage.run_file.run if storage.run_file else uuid.uuid4().hex
-        self._journal = Journal(run, about, self._lost, lambda: self._courier_worker.wake())
+        self._journal = Journal(run, about, self._lost, self._released)
         self._failover = Failover(storage, self._journal, self._lock, clock)
         self._keeper = Keeper(self, storage, clock)
-        self._courier = Courier(
+        courier = Courier(
             storage.outbox.couriers,
             destination,
             clock,
@@ -82,7 +85,16 @@ class Engine:
             self._progress.set,
             run=run,
         )
-        self._courier_worker = clock.worker("courier", self._courier_turn, self._courier.close)
+        self._delivery = Delivery(
+            courier,
+            storage,
+            lambda: self._journal.run,
+            arguments,
+            lambda: self._may_send,
+            self._on_receipt,
+            self._progress.set,
+        )
+        self._courier_worker = clock.worker("courier", self._courier_turn, self._delivery.close)
         with self._lock:  # the keeper's first turn waits until the session has begun
             self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
             self._lifecycle.pulse(clock.now())  # a sleep may come before the keeper's first beat
@@ -102,7 +114,7 @@ class Engine:
     def back(self) -> None:
         """RETURN: the player came to the foreground."""
         if self._signal(self._lifecycle.back):
-            self._courier.nudge()
+            self._delivery.nudge()
             self._courier_worker.wake()
 
     def playing(self) -> None:
@@ -187,7 +199,7 @@ class Engine:
             if self._flush_due:
                 self._flush_due = False
                 self._keep_house()
-            return self._courier.idle(self._courier.turn())
+            return self._delivery.turn() if self._searched else None
         except (OSError, OutboxError) as error:
             self.trouble(error)
             return HEARTBEAT
@@ -197,7 +209,7 @@ class Engine:
             self._keeper.search_again()
             self._keeper_worker.wake()
         outbox = self._storage.outbox.couriers
-        self._courier.work_on(outbox, self._storage.delivery_lock, self._journal.run)
+        self._delivery.work_on(outbox, self._storage.delivery_lock, self._journal.run)
         self._failover.make_room()
         outbox.prune()
         outbox.sync()
@@ -212,6 +224,7 @@ class Engine:
         with self._lock:
             self._receipts[:0] = receipts
             self._settle_alert()
+        self._delivery.know(receipts)
         self._searched = True
         self._dirty = True
         self._courier_worker.wake()
@@ -223,6 +236,10 @@ class Engine:
 
     def trouble(self, error: Exception) -> None:
         self._failover.report(error)
+
+    def _released(self) -> None:
+        self._delivery.look()
+        self._courier_worker.wake()
 
     def _on_receipt(self, receipt: Receipt) -> None:
         with self._lock:
@@ -255,13 +272,13 @@ class Engine:
             )
 
     def status(self) -> Status:
-        line = self._courier.line
         try:
             with self._lock:
-                counts = self._storage.outbox.games.counts()
+                outbox = self._storage.outbox.games
+                line, counts = self._delivery.line(outbox), outbox.counts()
         except OutboxError as error:
             self.trouble(error)
-            return Status(online=line.online, last_error=self._failover.trouble)
+            return Status(last_error=self._failover.trouble)
         return Status(
             started=counts.started,
             ended=counts.ended,
@@ -293,34 +310,41 @@ class Engine:
                 self._journal.add([Entry(Login(self._lifecycle.session_id), self._script_data.known, player_id)])
                 self._write_in_frame()
 
-    def unsent(self) -> Path | None:
-        """The run file of this run if something on disk is unsent, and may be sent; else None."""
-        run_file = self._storage.run_file
-        if run_file is None or not self._may_send:
-            return None
+    def farewell(self) -> None:
+        """The game may go at any moment, without a word."""
+        if self._unsent():
+            self._delivery.have_helper()
+
+    def _unsent(self) -> bool:
+        """Whether something is unsent, and may be sent."""
         try:
             with self._lock:
-                unsent = bool(self._journal) or self._storage.outbox.games.unsent()
+                return self._may_send and (bool(self._journal) or self._storage.outbox.games.unsent())
         except OutboxError as error:
             self.trouble(error)
-            return None
-        return run_file.path if unsent else None
+            return False
 
     def set_may_send(self, may_send: bool) -> None:
         self._may_send = may_send
+        if not may_send:
+            self._delivery.stop()
         self._courier_worker.wake()
 
     def flush(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until nothing is ready. The caller's thread waits."""
         deadline = self._clock.now().elapsed + timeout
-        self._courier.nudge()
+        self._delivery.nudge()
         while True:
             self._progress.clear()
             self._courier_worker.wake()
             try:
                 with self._lock:
-                    if not self._journal and not self._storage.outbox.games.ready(1):
-                        return True
+                    outbox = self._storage.outbox
+                    done = not self._journal and not outbox.games.ready(1)
+                if done:
+                    if self._searched:
+                        self._delivery.hear(outbox.couriers)
+                    return True
             except OutboxError as error:
                 self.trouble(error)
             left = deadline - self._clock.now().elapsed
@@ -328,14 +352,19 @@ class Engine:
                 return False
             self._clock.wait(self._progress, min(left, FLUSH_STEP))
 
-    def stop_sending(self) -> None:
-        """Begin no more requests: what is written from now on is not sent from here, or the exit would cut it off."""
+    def stop_sending(self, all_of_us: bool = False) -> None:
+        """Begin no more requests: what is written from now on is not sent from here, or the exit would cut it off; nor,
+        with `all_of_us`, by a helper."""
         self._leaving = True
         self._courier_worker.stop(0.0)
+        if all_of_us:
+            self._delivery.stop()
 
-    def stop(self) -> None:
-        """No more turns. The keeper writes down and flushes what is left; `join` waits for it."""
+    def stop(self, after: bool = False) -> None:
+        """No more turns. The keeper writes down and flushes what is left; `join` waits for it. `after`: a helper is to
+        deliver it."""
         self.stop_sending()
+        self._delivery.leave(after and self._unsent())
         # The keeper closes last and in its own thread: the last connection of a database may flush the disk.
         with self._lock:
             self._storage.outbox.games.close()
@@ -348,5 +377,6 @@ class Engine:
     def erase(self) -> None:
         """The player does not consent: stop, and remove all that was kept. Waits for that, at most ERASE_PATIENCE."""
         self._erasing = True
+        self._may_send = False
         self.stop()
         self._keeper_worker.stop(ERASE_PATIENCE)

@@ -44,7 +44,8 @@ def install(
     """Begin a session and have it end by itself when the player leaves. Before or after `pygame.init()`; any thread.
 
     Arguments:
-        app, author: name the folder on disk (`appdirs.user_data_dir`); not needed with `data_dir`.
+        app, author: name the folder on disk (`appdirs.user_data_dir("gs_pygame")/author/app`); not needed with
+            `data_dir`.
         endpoint: the server's address, https unless it is on this computer. `{api_key}` in it is filled in.
         api_key, secret, credential: as the GameSparks portal gave them. A secret in a shipped game is no secret.
         player_id: who plays; None for an anonymous installation id.

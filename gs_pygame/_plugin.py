@@ -7,14 +7,11 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ._delivery.afterwards import Afterwards
-from ._delivery.sender import Sender
 from ._disk import consent
-from ._disk.storage import OUTBOX, erase_leftovers
+from ._disk.storage import erase_leftovers
 from ._engine import Engine
 from ._errors import PygameNotFoundError
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
@@ -22,7 +19,7 @@ from ._player.exits import ExitWatch, reason_of
 from ._settings import Consent, Settings, is_text
 from ._time import Clock, SystemClock
 from ._version import __version__
-from .destinations import Destination
+from .destinations import Destination, GameSparks
 
 if TYPE_CHECKING:
     from ._player.window import Adapter, Probe
@@ -60,7 +57,6 @@ class SessionPlugin:
         self.settings = settings.resolved(os.environ)
         self.closed = False
         self._engine: Engine | None = None
-        self._afterwards: Afterwards | None = None
         self._answered: dict[str, Answered] = {}
         if not self.settings.enabled:
             return
@@ -179,11 +175,9 @@ class SessionPlugin:
             ".".join(map(str, sys.version_info[:3])),
             version(),
         )
-        return Adapter(self.settings.background_on, self._seen, self._farewell, focused, visible), about
+        return Adapter(self.settings.background_on, self._tell, self._farewell, focused, visible), about
 
     def _apply(self, consent: Consent) -> None:
-        if consent != "granted":
-            self._call_off()
         if consent == "denied":
             if self._engine:
                 self._engine.erase()
@@ -195,13 +189,14 @@ class SessionPlugin:
         else:
             self._engine = Engine(
                 self._clock,
-                self._destination or Sender(self._gamesparks()),
+                self._destination or GameSparks(**self._gamesparks()),
                 self._folder,
                 self.settings.grace,
                 self.settings.script_data,
                 self.settings.player_id,
                 self._about,
                 consent == "granted",
+                None if self._destination else self._gamesparks(),
             )
         self._adapter.signals = self._engine
 
@@ -214,32 +209,10 @@ class SessionPlugin:
             "duration_unit": settings.duration_unit,
         }
 
-    def _seen(self) -> None:
-        """A window is there: the game goes on."""
-        self._call_off()
-        self._tell()
-
-    def _call_off(self) -> None:
-        if self._afterwards:
-            self._afterwards.cancel()
-            self._afterwards = None
-
     def _farewell(self) -> None:
         """pygame.quit() was called: some games leave by os._exit next, which nobody is told of."""
-        unsent = self._engine.unsent() if self._engine else None
-        if unsent:
-            self._send_afterwards(unsent)
-
-    def _send_afterwards(self, run_file: Path) -> None:
-        """Have what is unsent delivered as soon as the game, whose `run_file` that is, has gone."""
-        if self._destination is not None or self.settings.exit_delivery != "after":
-            return
-        if self._afterwards and self._afterwards.waits():
-            return
-        try:
-            self._afterwards = Afterwards(self._folder / OUTBOX, run_file, self._gamesparks())
-        except Exception as error:  # noqa: BLE001 - OSErrors, and what an audit hook of the game raises
-            log.info("gs_pygame: the next start delivers what is left, since no process can do so now: %s", error)
+        if self._engine and self.settings.exit_delivery == "after":
+            self._engine.farewell()
 
     def _tell(self) -> None:
         """Hand receipts to the game, on the game's thread."""
@@ -269,19 +242,14 @@ class SessionPlugin:
         self._adapter.unhook()
         if self._engine is None:
             return
-        waits = self.settings.exit_delivery == "wait"
-        if not waits:
-            self._engine.stop_sending()
+        how = self.settings.exit_delivery
+        if how != "wait":
+            self._engine.stop_sending(all_of_us=how == "next-start")
         self._engine.exit(reason)
-        if waits:
+        if how == "wait":  # by the helper that is there, since it is warm; and it is gone when the game is
             self._engine.flush(WAIT_AT_EXIT)
             self._tell()
-        unsent = self._engine.unsent()
-        self._engine.stop()
-        if unsent:
-            self._send_afterwards(unsent)
-        if self._afterwards:
-            self._afterwards.leave()
+        self._engine.stop(after=how == "after")
         self._engine.join()
         self._engine = None
 

@@ -36,6 +36,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "exit_delivery": ("after", "wait", "next-start"),
     "duration_unit": ("ms", "s"),
 }
+_OURS = "gs_pygame"  # the folder's name
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -148,16 +149,31 @@ class Settings:
 
     @property
     def folder(self) -> Path:
-        """Where everything lies on disk."""
+        """Where everything lies on disk: in a folder of our own, since games zip, sync and delete theirs."""
         if self.data_dir is not None:
-            return Path(self.data_dir)
-        import appdirs
-
-        return Path(appdirs.user_data_dir(self.app, self.author), "gs_pygame")
+            return _from_home(Path(self.data_dir))
+        return _user_data_dir() / str(self.author) / str(self.app)
 
     def differing(self, other: Settings) -> list[str]:
         """The names of the settings that differ; functions compare by identity."""
         return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
+
+
+def _user_data_dir() -> Path:
+    """Of gs_pygame. appdirs takes an empty or relative XDG_DATA_HOME as it is, which is to be ignored (XDG Base
+    Directory Specification); it leaves the author out except on Windows, so that author and app come after it."""
+    import appdirs
+
+    found = _from_home(Path(appdirs.user_data_dir(_OURS, False)))
+    return found if found.is_absolute() else _from_home(Path("~/.local/share", _OURS))
+
+
+def _from_home(path: Path) -> Path:
+    """`path`, whose ~ is the user's home; without a home it lies where nothing can."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return Path(os.devnull, "no home directory", *path.parts[1:])
 
 
 def _to_seconds(text: str) -> float:

@@ -1,43 +1,65 @@
-"""What a process of ours does, once Python runs: it becomes the task that its command line names.
-
-It says nothing, and every step of it may be its last.
-"""
+"""The way in for a helper process of ours, once Python runs. It says nothing, and every step of it may be its last."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 from typing import NoReturn
 
+from ._delivery import frozen
+from ._delivery.process import ARGUMENT
+
 TOLD_LIMIT = 10.0
-"""Seconds that it waits for its order: the game may have died before it could write it."""
+"""Seconds that it waits for its order, which lies in the pipe before it is started: somebody else has started it."""
 
 
-def become(task: str) -> NoReturn:
-    """Do `task`, as standard input orders, and end this process."""
+def freeze_support() -> None:
+    """Call this first thing in a game that is to be frozen, before pygame is imported.
+
+    To send outside the game's frames, and after its exit, a frozen game is started once more, and this call is where
+    that second process does its work and ends, instead of opening a second window. Without this call a thread of the
+    game sends, and the next start delivers what the exit left. Without effect in a game that is not frozen.
+    """
+    if not frozen.is_frozen():
+        return
+    frozen.allow()
+    if len(sys.argv) == 2 and sys.argv[1].startswith(ARGUMENT):
+        become(sys.argv[1])
+
+
+def become(told: str, *search: str) -> NoReturn:
+    """Be the helper and end this process. `told`: ARGUMENT and the pipe's number; `search`: for sys.path."""
     try:
-        limit = end_after(TOLD_LIMIT)
-        told = open(0, "rb", closefd=False)  # noqa: SIM115 - sys.stdin is None in a frozen game without a console
-        order = json.loads(told.readline())
-        sys.path += [path for path in order["search"] if path not in sys.path]
+        limit = threading.Timer(TOLD_LIMIT, os._exit, (0,))
+        limit.daemon = True
+        limit.start()
+        _leave_the_game(int(told.partition("=")[2]))
+        pipe = open(0, "rb", closefd=False)  # noqa: SIM115 - sys.stdin is None in a frozen game without a console
+        order = json.loads(pipe.readline())
         limit.cancel()
-        if task == "afterwards":
-            from ._delivery.afterwards import follow
+        sys.path += [path for path in search if path not in sys.path]
 
-            follow(told, **order["order"])
-        elif task == "sending":
-            from ._delivery.sending import send
+        from ._delivery.helper import serve
 
-            send(told, **order["order"])
+        serve(pipe, **order)
     finally:
         os._exit(0)
 
 
-def end_after(seconds: float) -> threading.Timer:
-    """End this process then, whatever it is waiting for."""
-    timer = threading.Timer(seconds, os._exit, (0,))
-    timer.daemon = True
-    timer.start()
-    return timer
+def _leave_the_game(pipe: int) -> None:
+    """A session of its own, and nothing open that was the game's; the pipe is its standard input."""
+    if pipe:
+        os.dup2(pipe, 0)
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(PermissionError):  # it has one already
+        os.setsid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # it was born with all signals blocked
+    for number in map(int, os.listdir("/dev/fd") if os.path.isdir("/dev/fd") else range(256)):
+        with contextlib.suppress(OSError):
+            if number > 2 and os.get_inheritable(number):
+                os.close(number)

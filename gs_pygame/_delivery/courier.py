@@ -1,7 +1,7 @@
 """The delivery loop: takes ready ends to the destination, first in first out, one request at a time.
 
 Knows nothing of threads: whoever runs it calls `turn()` and waits as long as it says. One courier at a time delivers
-from an outbox, whichever process it is in: it holds the delivery lock, but not while it waits.
+from an outbox, whichever process it is in: it has the turn, but not while it waits.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._disk.lock import FileLock
 from .._disk.outbox import Outbox, Queued, Receipt
 from .._errors import OutboxDamagedError, OutboxError
 from .._time import Backoff, Clock
 from ..destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
 from ..destinations._protocol import attempt
+from .turn import Turn
 
 log = logging.getLogger("gs_pygame")
 
@@ -50,7 +50,7 @@ class Line:
 class Courier:
     """Takes what is ready in `outbox` to `destination`.
 
-    `lock_path`: the delivery lock's file, None for an outbox in memory. `may_send`: asked before each attempt.
+    `lock_path`: the turn's file, None for an outbox in memory. `may_send`: asked last of all before each attempt.
     `lock_wait`: seconds until it looks again whether another copy delivers. `run`: who tells the game of receipts.
     `on_receipt`: called after the outbox has the receipt. `on_rest`: called when all has been tried that can be.
     """
@@ -72,13 +72,13 @@ class Courier:
         self._destination = destination
         self._clock = clock
         self._backoff = backoff
-        self._lock_path = lock_path
+        self._turn = Turn(lock_path) if lock_path else None
+        self._has_turn = False
         self._may_send = may_send
         self._on_receipt = on_receipt
         self._on_rest = on_rest
         self._lock_wait = lock_wait
         self._run = run
-        self._lock: FileLock | None = None
         self._not_before = 0.0  # on the elapsed clock: the backoff's or a pause's; a nudge overrides it
         self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
         self._batch_size: int = getattr(destination, "batch_size", 1)
@@ -95,9 +95,9 @@ class Courier:
 
     def work_on(self, outbox: Outbox, lock_path: Path | None, run: str) -> None:
         """From now on what is ready lies there, if it did not already. Between two turns."""
-        if (outbox, lock_path, run) != (self._outbox, self._lock_path, self._run):
-            self._free_lock()
-            self._outbox, self._lock_path, self._run = outbox, lock_path, run
+        if (outbox, run) != (self._outbox, self._run) or lock_path != (self._turn and self._turn.path):
+            self._free_turn()
+            self._outbox, self._turn, self._run = outbox, Turn(lock_path) if lock_path else None, run
 
     def turn(self) -> float | None:
         """Deliver at most one end, or batch. Seconds until the next turn; None: when there is something new.
@@ -105,7 +105,7 @@ class Courier:
         Raises OutboxDamagedError, which no waiting mends.
         """
         if not self._may_send():
-            self._free_lock()
+            self._free_turn()
             return None
         now = self._clock.now().elapsed
         if self._nudged:
@@ -117,12 +117,12 @@ class Courier:
             return wait
         try:
             queue = self._outbox.ready(self._batch_size)
-            if queue and self._lock is None:
-                if not self._take_lock():
+            if queue and not self._has_turn:
+                if not self._take_turn():
                     return self._lock_wait
                 queue = self._outbox.ready(self._batch_size)  # again: another copy may just have delivered these
             if not queue:
-                self._free_lock()
+                self._free_turn()
                 self._rest()
                 return None
             return self._deliver(queue)
@@ -145,7 +145,7 @@ class Courier:
         return delay
 
     def close(self) -> None:
-        self._free_lock()
+        self._free_turn()
         self._outbox.close()
         self._destination.close()
 
@@ -155,14 +155,19 @@ class Courier:
             chosen = [head]
         if head.strikes >= STRIKES and self._passed_by != head.end.session_id and len(two := self._outbox.ready(2)) > 1:
             chosen, failing = two[1:], head
+        if not self._is_my_turn():
+            return self._lock_wait
         if not self._may_send():  # asked again: what was just read may have been written by an exit
-            self._free_lock()
+            self._free_turn()
             return None
         self._tried = True
         self._passed_by = failing.end.session_id if failing else None
         outcomes = attempt(self._destination, [queued.end for queued in chosen])
         self._idle_from = self._clock.now().elapsed
         tried = list(zip(chosen, outcomes, strict=True))
+        if not self._is_my_turn():  # we were stopped meanwhile: only what is certain is written down
+            tried = [(queued, outcome) for queued, outcome in tried if isinstance(outcome, (Delivered, Rejected))]
+            failing = None
         try:
             return self._record(tried, failing)
         except OutboxDamagedError:
@@ -230,7 +235,7 @@ class Courier:
 
     def _wait(self, seconds: float) -> float:
         """Wait without the lock: what keeps us from delivering need not keep another copy from it."""
-        self._free_lock()
+        self._free_turn()
         self._not_before = self._clock.now().elapsed + seconds
         self._rest()
         return seconds
@@ -241,21 +246,23 @@ class Courier:
             self._tried = False
             self._on_rest()
 
-    def _take_lock(self) -> bool:
-        if self._lock_path is not None:
-            try:
-                self._lock = FileLock(self._lock_path)
-            except BlockingIOError:
-                return False
-            except OSError as error:
-                self._say(logging.ERROR, f"the delivery lock cannot be opened: {error}")
-                return False
-        return True
+    def _take_turn(self) -> bool:
+        try:
+            self._has_turn = self._turn is None or self._turn.take()
+        except OSError as error:
+            self._say(logging.ERROR, f"the delivery lock cannot be opened: {error}")
+        return self._has_turn
 
-    def _free_lock(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+    def _is_my_turn(self) -> bool:
+        """Whether nobody has taken us for one that has come to a stop."""
+        if self._turn is not None and self._has_turn and not self._turn.is_mine():
+            self._free_turn()
+        return self._has_turn
+
+    def _free_turn(self) -> None:
+        self._has_turn = False
+        if self._turn is not None:
+            self._turn.free()
 
     def _say(self, level: int, text: str) -> None:
         """Log each thing once until the server is reached again."""

@@ -1,8 +1,9 @@
 """A lock on an open file that the system frees when its process dies.
 
-POSIX: an `fcntl` record lock, since an flock taken before a fork would live on in the child. Such a lock belongs to
-the process: it says nothing between two holders in one process, and closing any descriptor of the file drops it.
-So the paths this process has locked are kept here, and a path is never opened twice.
+Linux: a lock of the open file description (`F_OFD_SETLK`, fcntl(2)), since a record lock of the process is dropped
+when a game closes any descriptor of the file, as a backup of its folder does. A forked child shares the description, so
+it closes what it inherited. Elsewhere on POSIX: such a record lock, to be renewed now and then; it says nothing between
+two holders in one process, so what this process has locked is kept here.
 Windows: `msvcrt.locking` of one byte far behind the data, since locked bytes cannot be read by others.
 """
 
@@ -10,12 +11,15 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 _TAKEN = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})  # as fcntl(2) and Microsoft's _locking say it
 _held: set[str] = set()
+_locks: weakref.WeakSet[FileLock] = weakref.WeakSet()
 _guard = threading.Lock()
 
 if sys.platform == "win32":
@@ -30,7 +34,17 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+    _OFD_SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", None)
+    _WHOLE_FILE = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # struct flock, fcntl(2)
+
     def _lock(descriptor: int) -> None:
+        if _OFD_SETLK is not None:
+            try:
+                fcntl.fcntl(descriptor, _OFD_SETLK, _WHOLE_FILE)
+                return
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # which a kernel or a file system without them says
+                    raise
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -56,14 +70,29 @@ class FileLock:
                 flags |= getattr(os, flag, 0)
             self.descriptor = os.open(path, flags | (os.O_CREAT if create else 0), 0o600)
             try:
-                _lock(self.descriptor)
-            except OSError as error:
+                self._take()
+            except OSError:
                 os.close(self.descriptor)
-                if error.errno in _TAKEN:
-                    raise BlockingIOError(f"{path} is locked by another process") from error
                 raise
             _held.add(self._key)
+            _locks.add(self)
             self._open = True
+
+    def _take(self) -> None:
+        try:
+            _lock(self.descriptor)
+        except OSError as error:
+            if error.errno in _TAKEN:
+                raise BlockingIOError(f"{self.path} is locked by another process") from error
+            raise
+
+    def renew(self) -> None:
+        """Take it again, in case the game has dropped it by closing a descriptor of its own.
+
+        Raises BlockingIOError if somebody else has taken it since. Without effect on a lock that is held.
+        """
+        if sys.platform != "win32":
+            self._take()
 
     def still_there(self) -> bool:
         """Whether the path still leads to the locked file."""
@@ -80,3 +109,15 @@ class FileLock:
                 self._open = False
                 _held.discard(self._key)
                 os.close(self.descriptor)
+
+
+def _after_fork() -> None:
+    """A forked child holds nothing, and must not keep alive what its parent holds."""
+    global _guard
+    _guard = threading.Lock()
+    for lock in list(_locks):
+        lock.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

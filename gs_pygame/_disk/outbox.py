@@ -26,6 +26,9 @@ from .upkeep import Upkeep
 GAME_PATIENCE = 0.005
 """Seconds that a write in a frame may wait for another process; past that the keeper takes it over."""
 
+MAX_LINES = 8
+"""Runs of which it is kept how their line to the server is: copies that play at the same time are few."""
+
 _ROW = 256
 """Bytes of a row beside the game's own data."""
 
@@ -274,7 +277,10 @@ class Outbox:
             rows = [row for row in self._database.read(query) if row[-2] not in alive]
             for *_, number in rows:
                 self._database.change("UPDATE sessions SET run = ? WHERE number = ?", run, number)
-        read = [(self._end(row), response_of(row[-3])) for row in rows]
+        return self._receipts([row[:-2] for row in rows])
+
+    def _receipts(self, rows: list[tuple[Any, ...]]) -> list[Receipt]:
+        read = [(self._end(row), response_of(row[-1])) for row in rows]
         return [Receipt(end, response) for end, response in read if response and is_sound(end)]
 
     def told(self, session_ids: list[str]) -> None:
@@ -283,15 +289,25 @@ class Outbox:
             for session_id in session_ids:
                 self._database.change(f"UPDATE sessions SET told = 1 WHERE {_FIRST}", "delivered", session_id)
 
+    def receipts(self, run: str) -> list[Receipt]:
+        """Receipts of which `run` is to tell, and has not told. Only reads."""
+        query = f"SELECT {END_COLUMNS}, answer FROM sessions WHERE state = 'delivered' AND told = 0 AND run = ?"
+        return self._receipts(self._database.read(f"{query} ORDER BY number", run))
+
     def say_line(self, run: str, line: str) -> None:
-        """Whoever delivers for `run` says how the line to the server is, as JSON."""
-        self._accounts.put("line", json.dumps([run, line]))
+        """Whoever delivers for `run` says how the line to the server is."""
+        with self.transaction():
+            lines = {**self._lines(), run: line}
+            self._accounts.put("lines", json.dumps(dict(list(lines.items())[-MAX_LINES:])))
 
     def line_of(self, run: str) -> str | None:
-        """What was said last, if it was for `run`."""
-        said = self._accounts.get("line")
+        """What was said last for `run`."""
+        line = self._lines().get(run)
+        return line if isinstance(line, str) else None
+
+    def _lines(self) -> dict[str, Any]:
         try:
-            whose, line = json.loads(said)
+            lines = json.loads(self._accounts.get("lines"))
         except (TypeError, ValueError, RecursionError):
-            return None
-        return line if whose == run and isinstance(line, str) else None
+            return {}
+        return lines if isinstance(lines, dict) else {}

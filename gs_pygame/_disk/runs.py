@@ -66,12 +66,13 @@ class RunFile:
         return self._lock.path
 
     def beat(self, progress: Progress) -> None:
-        """Overwrite the heartbeat in place: no growth, about 50 us. Nothing after close()."""
+        """Overwrite the heartbeat in place: no growth, about 50 us; and hold the lock on. Nothing after close()."""
         record = _encode(progress)
         with self._beating:  # else the descriptor might be another file's by now
             if not self._closed:
                 os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
                 os.write(self._lock.descriptor, record)
+                self._lock.renew()
 
     def close(self) -> None:
         """The run ended in good order: nothing is left to recover. Any thread."""

@@ -30,9 +30,9 @@ TABLES = (
         number INTEGER PRIMARY KEY, session_id TEXT NOT NULL, run TEXT NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('open', 'waiting', 'ready', 'delivered', 'rejected')),
         place INTEGER NOT NULL, passes INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL,
-        strikes INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0,
-        previous_id TEXT, player_id TEXT NOT NULL, started_at REAL NOT NULL,
-        active REAL NOT NULL DEFAULT 0, wall REAL NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT 'abnormal',
+        strikes INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0, previous_id TEXT,
+        player_id TEXT NOT NULL, started_at REAL NOT NULL, active REAL NOT NULL DEFAULT 0, wall REAL NOT NULL DEFAULT 0,
+        reason TEXT NOT NULL DEFAULT 'abnormal',
         script_data TEXT NOT NULL, about TEXT NOT NULL, counters TEXT, answer TEXT
     )
     """,

@@ -22,6 +22,7 @@ import requests.adapters
 import urllib3
 import urllib3.connection
 
+from .._version import __version__
 from ._protocol import Retry
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -50,7 +51,13 @@ class Poster:
         self._used = 0.0  # time.monotonic()
         self._request: requests.PreparedRequest | None = None
         self._session = requests.Session()
-        self._session.headers.update({"Content-Type": "application/json", "Accept-Encoding": "identity"})
+        self._session.headers.update(
+            {
+                "Content-Type": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": f"gs_pygame/{__version__}",
+            }
+        )
         # The environment may name a proxy. Of https it sees no more than the host, of http it would see the secret.
         self._session.trust_env = urlsplit(url).scheme == "https"
         self._session.auth = lambda request: request  # else requests would send what a ~/.netrc holds for that host

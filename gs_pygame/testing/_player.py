@@ -277,7 +277,7 @@ def _die(plugin: SessionPlugin, clock: FakeClock) -> None:
         return
     for worker in (engine._keeper_worker, engine._courier_worker):
         clock.forget(worker)
-    engine._courier.close()
+    engine._delivery.close()
     if engine._storage.run_file is not None:
         engine._storage.run_file._lock.close()
     engine._storage.outbox.close()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -22,10 +21,12 @@ from .subjects import Without
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ".venv-benchmarks"
-OUTBOX = "outbox.sqlite3"
 ABOUT = json.dumps({"sdk": "gs_pygame 1.0.0", "platform": "linux", "python": "3.11.7", "pygame": "pygame 2.6.1"})
 
 SILENT = {"SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
+
+FPS = 60
+"""Frames a second of all games here."""
 
 CAP = 180.0
 """Seconds that one measuring process may take; no row needs as much."""
@@ -33,14 +34,34 @@ CAP = 180.0
 
 @dataclass(frozen=True)
 class Figure:
-    """One cell of the table: a `value` for all rounds together, and one for each, which show how far they lie apart."""
+    """One cell of the table: a `value` for all rounds together, and one for each, which show how far they lie apart.
+
+    `interval`: of 100 runs, 95 have one that holds the value of endless rounds.
+    """
 
     value: float
     rounds: list[float]
+    interval: tuple[float, float] | None = None
 
     @staticmethod
     def of(rounds: Sequence[float]) -> Figure:
         return Figure(statistics.median(rounds), list(rounds))
+
+    @staticmethod
+    def typical(rounds: Sequence[float]) -> Figure:
+        """The median, and its interval."""
+        return Figure(statistics.median(rounds), list(rounds), interval_of_median(rounds))
+
+
+def interval_of_median(values: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of the median by the sign test, which asks nothing of how the values are distributed.
+
+    None of fewer than six.
+    """
+    ordered, rank, beyond = sorted(values), 0, 0.0
+    while (beyond := beyond + math.comb(len(ordered), rank) / 2 ** len(ordered)) <= 0.025:
+        rank += 1
+    return (ordered[rank - 1], ordered[-rank]) if rank else None
 
 
 @dataclass(frozen=True)
@@ -52,9 +73,14 @@ class Budget:
     measured: float
     unit: str
     least: bool = False  # allowed is the least, not the most
+    interval: tuple[float, float] | None = None
 
     @property
-    def kept(self) -> bool:
+    def kept(self) -> bool | None:
+        """None: it cannot be told, since the interval holds what is allowed."""
+        low, high = self.interval or (self.measured, self.measured)
+        if low < self.allowed < high:
+            return None
         return self.measured >= self.allowed if self.least else self.measured <= self.allowed
 
 
@@ -63,7 +89,7 @@ class Row:
     """One row of the benchmark: a table of subjects by measures.
 
     `against`: the subject that the others are told as ratios of. `texts`: what is known of a subject and is no figure.
-    `plotted`: the measures that are drawn; all, if there are none.
+    `plotted`: the measures that are drawn; all, if there are none. `measured`: when and of which commit, in words.
     """
 
     name: str
@@ -75,6 +101,7 @@ class Row:
     plotted: Sequence[str] = ()
     budgets: list[Budget] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    measured: str = ""
 
     def add(self, subject: str, measure: str, figure: Figure) -> None:
         self.figures.setdefault(subject, {})[measure] = figure
@@ -99,7 +126,9 @@ def percentile(values: Sequence[float], per_cent: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * per_cent / 100))]
 
 
-def spawn(module: str, task: dict[str, Any], folder: Path) -> subprocess.Popen[bytes]:
+def spawn(
+    module: str, task: dict[str, Any], folder: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Have `python -m module` do `task` in a process of its own; its answer will be in `folder`.
 
     Its output goes to a file: what it leaves behind would keep a pipe open.
@@ -108,7 +137,7 @@ def spawn(module: str, task: dict[str, Any], folder: Path) -> subprocess.Popen[b
         return subprocess.Popen(
             [sys.executable, "-m", module, json.dumps(task), str(folder / "answer.json")],
             cwd=ROOT,
-            env={**os.environ, **SILENT},
+            env={**os.environ, **SILENT, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,
@@ -190,37 +219,6 @@ def scratch() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@cache
-def _filled(ends: int) -> bytes:
-    from gs_pygame._disk.outbox import Outbox
-
-    with scratch() as folder:
-        outbox = Outbox(folder / OUTBOX)
-        with outbox.transaction():
-            for number in range(ends):
-                put_end(outbox, mark(number))
-        outbox.checkpoint()
-        outbox.close()
-        return (folder / OUTBOX).read_bytes()
-
-
-def put_end(outbox: Any, name: str) -> str:
-    """One ready end, recorded as the plugin does it when a session is ended at once."""
-    session_id = str(uuid.uuid4())
-    data = json.dumps({"mark": name, "level": 3})
-    outbox.start("a-run-of-the-past", session_id, 1_700_000_000.0, None, data, ABOUT, None)
-    with outbox.transaction():
-        outbox.save(session_id, "explicit", 63.5, 70.25, data)
-        outbox.release(session_id)
-    return session_id
-
-
-def fill(folder: Path, ends: int) -> None:
-    """Lay an outbox into `folder` that holds so many ready ends of earlier runs."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / OUTBOX).write_bytes(_filled(ends))
-
-
 def small_game() -> None:
     """In the measuring process: a window, but none that is shown."""
     import pygame
@@ -229,13 +227,13 @@ def small_game() -> None:
     pygame.display.set_mode((64, 64))
 
 
-def play(subject: Without, seconds: float, fps: int = 60) -> None:
+def play(subject: Without, seconds: float) -> None:
     """In the measuring process: a game in which nothing happens."""
     import pygame
 
     clock = pygame.time.Clock()
-    for _ in range(round(seconds * fps)):
-        clock.tick(fps)
+    for _ in range(round(seconds * FPS)):
+        clock.tick(FPS)
         pygame.event.get()
         subject.each_frame()
         pygame.display.flip()

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .kit import ROOT, Figure, Row
+from .kit import ROOT, Budget, Figure, Row
 
 PACKAGES = ("pygame", "requests", "sentry-sdk", "posthog", "glean-sdk", "gamepulse-sdk", "bugnet-sdk", "litequeue",
             "persist-queue")  # fmt: skip
@@ -22,13 +22,19 @@ PACKAGES = ("pygame", "requests", "sentry-sdk", "posthog", "glean-sdk", "gamepul
 LOGARITHMIC_FROM = 20.0
 """The largest over the smallest figure of a plot, from which the smallest could not be seen otherwise."""
 
+VERDICTS = {True: "yes", False: "**no**", None: "not told by this run"}
+
 OURS, PEERS = "#c2410c", "#64748b"
 
 
-def write(folder: Path, rows: Sequence[Row], command: str, minutes: float) -> str:
+def write(folder: Path, rows: Sequence[Row], command: str) -> str:
     """Write everything into `folder`; the Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
-    about = _about(command, minutes)
+    about = {
+        "command": command,
+        "machine": _machine(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
     said = {**about, "rows": [_plain(row) for row in rows]}
     (folder / "results.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     text = _markdown(about, rows)
@@ -39,6 +45,15 @@ def write(folder: Path, rows: Sequence[Row], command: str, minutes: float) -> st
     return text
 
 
+def read(folder: Path) -> dict[str, Row]:
+    """The rows that were written into `folder`, by name."""
+    try:
+        said = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return {row["name"]: _row(row) for row in said["rows"]}
+
+
 def _plain(row: Row) -> dict[str, Any]:
     ratios = {
         subject: {name: found for name in figures if (found := row.ratio(subject, name)) is not None}
@@ -47,18 +62,37 @@ def _plain(row: Row) -> dict[str, Any]:
     return {**asdict(row), "ratios": ratios}
 
 
-def _about(command: str, minutes: float) -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return {
-        "command": command,
-        "when": datetime.now(timezone.utc).isoformat(timespec="minutes"),
-        "minutes": round(minutes, 1),
-        "commit": commit.stdout.strip(),
-        "machine": _machine(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+def _row(plain: dict[str, Any]) -> Row:
+    """What `_plain` made plain."""
+    known = {name: value for name, value in plain.items() if name != "ratios"}
+    known["budgets"] = [Budget(**budget) for budget in plain["budgets"]]
+    known["figures"] = {
+        subject: {name: Figure(**figure) for name, figure in figures.items()}
+        for subject, figures in plain["figures"].items()
     }
+    return Row(**known)
+
+
+def moment(minutes: float) -> str:
+    """When, of which commit, and for how long: what has just been measured."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    when = datetime.now(timezone.utc).isoformat(timespec="minutes")
+    return f"{when}, commit {commit.stdout.strip()}, {minutes:.1f} minutes"
+
+
+def side_by_side(runs: Sequence[Sequence[Row]]) -> str:
+    """The budgets of several runs, a column for each."""
+    lines = [f"| figure | allowed | {' | '.join(f'run {number + 1}' for number in range(len(runs)))} |"]
+    lines.append("|---" * (2 + len(runs)) + "|")
+    found: dict[tuple[str, str], dict[int, str]] = {}
+    for number, rows in enumerate(runs):
+        for budget in (budget for row in rows for budget in row.budgets):
+            found.setdefault((budget.what, _allowed(budget)), {})[number] = _measured(budget)
+    for what, figures in found.items():  # which peer is the best one may differ
+        lines.append(f"| {' | '.join([*what, *(figures.get(number, '') for number in range(len(runs)))])} |")
+    return "\n".join(lines) + "\n"
 
 
 def _machine() -> dict[str, str]:
@@ -77,18 +111,19 @@ def _markdown(about: dict[str, Any], rows: Sequence[Row]) -> str:
     lines = [
         "# What the plugin costs, beside the peers",
         "",
-        f"`{about['command']}`, {about['when']}, {about['minutes']} minutes, commit {about['commit']}.  ",
+        f"`{about['command']}` was the last run; each row says when it was measured.  ",
         f"Machine: {machine}.  ",
         f"Versions: {versions}.",
         "",
         "Ratios are the result, absolute times are context. A cell holds the figure of all rounds, the least and the "
-        "most of one round in brackets, and the ratio to the line that the row names. The disk is flushed before each "
-        "measuring process.",
+        "most of one round in brackets, and the ratio to the line that the row names. Where `95 %` stands in the "
+        "brackets, the figure is the median of the rounds, and they hold its interval (by the sign test). The disk is "
+        "flushed before each measuring process.",
         "",
         *_budgets(rows),
     ]
     for row in rows:
-        lines += ["", f"## {row.title}", "", row.method, ""]
+        lines += ["", f"## {row.title}", "", row.method, "", f"Measured {row.measured}.", ""]
         if row.figures:
             lines += [*_table(row), "", f"![{row.title}]({row.name}.png)"]
         lines += [line for note in row.notes for line in ("", note)]
@@ -98,13 +133,21 @@ def _markdown(about: dict[str, Any], rows: Sequence[Row]) -> str:
 def _budgets(rows: Sequence[Row]) -> list[str]:
     lines = ["## Budgets", "", "| figure | allowed | measured | kept |", "|---|---|---|---|"]
     for budget in (budget for row in rows for budget in row.budgets):
-        sign = ">=" if budget.least else "<="
-        unit = f" {budget.unit}".rstrip()
-        kept = "yes" if budget.kept else "**no**"
-        lines.append(
-            f"| {budget.what} | {sign} {_short(budget.allowed)}{unit} | {_short(budget.measured)}{unit} | {kept} |"
-        )
+        lines.append(f"| {budget.what} | {_allowed(budget)} | {_measured(budget)} | {VERDICTS[budget.kept]} |")
     return lines
+
+
+def _allowed(budget: Budget) -> str:
+    return f"{'>=' if budget.least else '<='} {_short(budget.allowed)} {budget.unit}".rstrip()
+
+
+def _measured(budget: Budget) -> str:
+    interval = f" {_interval(budget.interval)}" if budget.interval else ""
+    return f"{_short(budget.measured)} {budget.unit}".rstrip() + interval
+
+
+def _interval(interval: Sequence[float]) -> str:
+    return f"(95 %: {_short(interval[0])} to {_short(interval[1])})"
 
 
 def _table(row: Row) -> list[str]:
@@ -124,6 +167,8 @@ def _cell(row: Row, subject: str, name: str) -> str:
         return row.texts.get(subject, {}).get(name, "")
     ratio = row.ratio(subject, name)
     spread = f" ({_short(min(figure.rounds))} to {_short(max(figure.rounds))})" if len(figure.rounds) > 1 else ""
+    if figure.interval:
+        spread = f" {_interval(figure.interval)}"
     return f"{_short(figure.value)}{spread}" + (f" x{ratio:.2f}" if ratio is not None else "")
 
 
@@ -164,8 +209,9 @@ def _plot(row: Row, path: Path) -> None:
 def _bars(axis: Any, name: str, shown: dict[str, dict[str, Figure]]) -> None:
     figures = [found[name] for found in shown.values()]
     values = [figure.value for figure in figures]
-    below = [max(0.0, figure.value - min(figure.rounds)) for figure in figures]
-    above = [max(0.0, max(figure.rounds) - figure.value) for figure in figures]
+    spreads = [figure.interval or figure.rounds for figure in figures]
+    below = [max(0.0, figure.value - min(spread)) for figure, spread in zip(figures, spreads, strict=True)]
+    above = [max(0.0, max(spread) - figure.value) for figure, spread in zip(figures, spreads, strict=True)]
     colours = [OURS if subject.startswith("gs_pygame") else PEERS for subject in shown]
     axis.barh(list(shown), values, xerr=[below, above], color=colours, ecolor="#1e293b", capsize=2)
     axis.invert_yaxis()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -13,8 +14,8 @@ from .kit import CACHE, ROOT, Row
 from .rows import backlog, events, exiting, flushing, footprint, frames, idling, recording, starting
 
 RESULTS = ROOT / "assets" / "benchmarks"
-PARTIAL = ROOT / CACHE / "partial"
-"""Where the results go that are not of a full run."""
+QUICK = ROOT / CACHE / "quick"
+"""Where the results go that mean nothing."""
 
 ROWS: dict[str, Callable[[bool], Row]] = {
     "frames": frames.run,
@@ -32,16 +33,22 @@ ROWS: dict[str, Callable[[bool], Row]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
     parser.add_argument("--quick", action="store_true", help="a smoke run: its figures mean nothing")
-    parser.add_argument("--only", action="append", choices=ROWS, metavar="ROW", help=f"one of {', '.join(ROWS)}")
+    parser.add_argument(
+        "--only", action="append", choices=ROWS, metavar="ROW", help=f"replace this row alone: {', '.join(ROWS)}"
+    )
+    parser.add_argument(
+        "--repeat", type=int, metavar="N", help="measure so many times, and print the budgets side by side"
+    )
     options = parser.parse_args()
-    names = options.only or list(ROWS)
-    begun = time.monotonic()
-    rows = [_row(name, options.quick) for name in names]
-    full = not options.quick and not options.only
-    command = " ".join(["python -m tests.benchmarks", *(["--quick"] if options.quick else []),
-                        *(f"--only {name}" for name in options.only or ())])  # fmt: skip
-    folder = RESULTS if full else PARTIAL
-    print(report.write(folder, rows, command, (time.monotonic() - begun) / 60))
+    names = [name for name in ROWS if not options.only or name in options.only]
+    command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
+    if options.repeat:
+        runs = [[_row(name, options.quick) for name in names] for _ in range(options.repeat)]
+        print(report.side_by_side(runs))
+        return
+    folder = QUICK if options.quick else RESULTS
+    rows = report.read(folder) | {name: _row(name, options.quick) for name in names}
+    print(report.write(folder, [rows[name] for name in ROWS if name in rows], command))
     print(f"written into {folder.relative_to(ROOT)}")
 
 
@@ -53,6 +60,7 @@ def _row(name: str, quick: bool) -> Row:
     except (RuntimeError, OSError, KeyError, ValueError, subprocess.SubprocessError) as error:
         traceback.print_exc()
         row = Row(name, name, "", notes=[f"This row could not be measured: {error}"])
+    row.measured = report.moment((time.monotonic() - begun) / 60)
     print(f"{name}: {time.monotonic() - begun:.0f} s", flush=True)
     return row
 

@@ -60,16 +60,25 @@ class Backlog(GsPygame):
 
 
 class Thread(Backlog):
-    """The same with a destination of the game's own, which is called in the courier's thread: what was decided against
-    (see gs_pygame/_sender.py).
+    """The same with a destination of the game's own, which is called in a thread of the game: what was decided against
+    for ours.
     """
 
     def start(self, url: str, folder: Path) -> None:
         import gs_pygame
-        from gs_pygame.destinations import GameSparks
 
         settings = gs_pygame.Settings(data_dir=folder, consent="pending")
-        self.plugin = gs_pygame.SessionPlugin(settings, GameSparks(url, "secret"))
+        self.plugin = gs_pygame.SessionPlugin(settings, Own(url))
+
+
+class Own:
+    """A destination that no other process could make for itself."""
+
+    def __init__(self, url: str) -> None:
+        from gs_pygame.destinations import GameSparks
+
+        self._inner = GameSparks(url, "secret")
+        self.deliver, self.close = self._inner.deliver, self._inner.close
 
 
 class Sentry(Without):

@@ -51,7 +51,7 @@ def test_what_another_copy_just_delivered_is_not_sent_again(scene: Scene, monkey
         scene.outbox.deliver(first, EndSessionResponse(None))
         return FileLock(path)
 
-    monkeypatch.setattr("gs_pygame._delivery.courier.FileLock", slowly_locked)
+    monkeypatch.setattr("gs_pygame._delivery.turn.FileLock", slowly_locked)
     first, second = scene.put(2)
     scene.wait()
     assert scene.attempts == [second]

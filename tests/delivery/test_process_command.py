@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import shutil
@@ -12,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from afterwards_kit import SECRET, gone, helper, helpers, on_disk, played, playing, reasons, script
-from core_kit import DEADLINE, environment, started, tell
+from core_kit import DEADLINE, environment, run, started, tell
+from helper_kit import SECRET, children, eventually, gone, helper, helpers, on_disk, played, playing, reasons, script
 
 import gs_pygame
-from gs_pygame._delivery import frozen, process
+from gs_pygame._delivery import process
 from gs_pygame.testing import FaultServer
 
 ROOT = Path(gs_pygame.__file__).parents[1]
@@ -62,7 +63,7 @@ def test_it_is_a_session_of_its_own_with_low_priority(server: FaultServer, folde
     """No signal to the game's group or terminal reaches it, and it takes no processor from the next game."""
     with playing(script("pygame.quit()\nsys.stdin.readline()"), folder, server.url) as game:
         pid = helper(folder)
-        assert os.getsid(pid) == pid
+        eventually(lambda: os.getsid(pid) == pid)
         assert {os.readlink(f"/proc/{pid}/fd/{number}") for number in (1, 2)} == {os.devnull}
         give_up = 200
         while os.getpriority(os.PRIO_PROCESS, pid) == 0 and give_up:
@@ -221,41 +222,81 @@ def test_what_is_no_interpreter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "executable", executable.format(here=tmp_path))
-    assert process.command("afterwards") is None
+    assert process.command(0, []) is None
 
 
 def test_an_interpreter_that_cannot_be_executed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It is an OSError where it is started."""
+    """Where it is started it is an OSError, and no pipe is left open."""
     (tmp_path / "python3").touch()
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
-    command = process.command("afterwards")
-    assert command is not None
-    with pytest.raises(PermissionError):
-        process.spawn(command, str(tmp_path), b"")
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="cannot run a process of ours"):
+        process.Process(b"order\n", str(tmp_path), [])
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_the_flag_for_bytecode_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A game that writes no .pyc files has a reason, be it a store that checks its folder."""
     for flag in (False, True):
         monkeypatch.setattr(sys, "dont_write_bytecode", flag)
-        command = process.command("afterwards")
+        command = process.command(0, [])
         assert command is not None
         assert ("-B" in command) is flag
 
 
-@pytest.mark.filterwarnings("error")
-def test_a_pipe_that_breaks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The process dies before it was told anything: an OSError, and no second one when the pipe is removed."""
-    really = process._popen
+ECHO = """
+import os, sys
+told = b""
+while not told.endswith(b"stop\\n"):
+    told += os.read(int(sys.argv[2].partition("=")[2]), 1000)
+names = sorted(name for name in os.environ if "gs_pygame" in name.lower())
+open("told", "w").write(repr((told, sys.argv[3:], names, os.environ["PYINSTALLER_RESET_ENVIRONMENT"])))
+"""
 
-    def popen(*arguments: Any) -> Any:
-        started = really(*arguments)
-        assert started.wait(DEADLINE) == 0
-        return started
 
-    monkeypatch.setattr(process, "_popen", popen)
-    with pytest.raises(BrokenPipeError):
-        process.spawn([sys.executable, "-c", "pass"], str(tmp_path), b"never read")
+def told_to(folder: Path) -> Any:
+    """What the program ECHO was told, where it looks for modules, and which of our settings it knows."""
+    eventually(lambda: (folder / "told").exists() and (folder / "told").read_text().endswith(")"))
+    return ast.literal_eval((folder / "told").read_text())
+
+
+@pytest.mark.parametrize("how", ["a clone", "no clone"])
+def test_what_it_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str) -> None:
+    """The order, then words, each as it was; long and odd paths; no child is left, with or without Linux's clone."""
+
+    def refuse(line: bytes) -> None:
+        raise OSError("Function not implemented")
+
+    if how == "no clone":
+        monkeypatch.setattr(process, "_unseen", refuse)
+    monkeypatch.setattr(process, "_PROGRAM", ECHO)
+    monkeypatch.setenv("GS_PYGAME_SECRET", "hush")
+    search = [f"/spiele/Игры 'и' \"$HOME\" {number}/{'д' * 200}" for number in range(40)]
+    order = b"x" * (process.PIPE_SIZE - process.SPARE - 1) + b"\n"
+    started = process.Process(order, str(tmp_path), search)
+    assert children(os.getpid()) == []
+    started.say(b"nudge\n")
+    started.say(b"stop\n")
+    started.close()
+    assert told_to(tmp_path) == (order + b"nudge\nstop\n", search, [], "1")
+
+
+def test_no_word_waits_or_breaks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """To a helper that is gone, and to one that reads nothing, in a game whose SIGPIPE is at its default."""
+    source = """
+    import signal, sys, time
+    from gs_pygame._delivery import process
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    process._PROGRAM = sys.argv[2]
+    started = process.Process(b"order\\n", sys.argv[1], [])
+    time.sleep(0.5)
+    begun = time.monotonic()
+    for _ in range(50_000):
+        started.say(b"nudge\\n")
+    print(time.monotonic() - begun < 5)
+    """
+    for program in ("", "import time; time.sleep(5)"):
+        assert run(source, tmp_path, program).stdout == "True\n"
 
 
 @pytest.fixture
@@ -264,11 +305,11 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     attempts: list[int] = []
     really = process._popen
 
-    def popen(arguments: list[str], folder: str, environment: dict[str, str], flags: int, answers: bool) -> Any:
+    def popen(arguments: list[str], folder: str, environment: dict[str, str], flags: int, pipe: int) -> Any:
         attempts.append(flags)
         if flags & 0x01000000:
             raise PermissionError(13, "Access is denied")
-        return really(arguments, folder, environment, 0, answers)
+        return really(arguments, folder, environment, 0, pipe)
 
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setattr(process, "_popen", popen)
@@ -277,13 +318,16 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_windows_tries_to_leave_the_job(windows: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No console window, low priority, out of the game's job; where the job forbids that, within it. Secrets are
-    upper case there, whatever the game wrote."""
+    upper case there, whatever the game wrote; the pipe is standard input."""
     monkeypatch.setenv("gs_pygame_secret", "lower")
-    program = "import os, sys; sys.exit(any('gs_pygame' in name.lower() for name in os.environ))"
-    spawned = process.spawn([sys.executable, "-c", program], str(tmp_path), b"")
+    monkeypatch.setattr(process, "_PROGRAM", ECHO.replace('int(sys.argv[2].partition("=")[2])', "0"))
+    started = process.Process(b"order\n", str(tmp_path), ["C:\\Игры"])
+    started.say(b"stop\n")
+    started.close()
     monkeypatch.undo()
-    assert spawned.wait(DEADLINE) == 0
     assert windows == [0x08000000 | 0x200 | 0x4000 | 0x01000000, 0x08000000 | 0x200 | 0x4000]
+    assert told_to(tmp_path) == (b"order\nstop\n", ["C:\\Игры"], [], "1")
+    os.wait()  # here it is a child
 
 
 FROZEN = """
@@ -307,7 +351,7 @@ def test_a_frozen_game(server: FaultServer, folder: Path, tmp_path: Path) -> Non
     with started([str(binary), str(folder), server.url]) as game:
         pid = helper(folder)
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
-        assert words[-1] == f"{frozen.ARGUMENT}afterwards".encode()
+        assert words[-1].startswith(process.ARGUMENT.encode())
         assert b"PYINSTALLER_RESET_ENVIRONMENT=1" in Path(f"/proc/{pid}/environ").read_bytes()
         assert SECRET.encode() not in b"".join(words)
         Path(f"{folder}.go").write_text("")
@@ -320,18 +364,17 @@ def test_a_frozen_game(server: FaultServer, folder: Path, tmp_path: Path) -> Non
 
 def test_freeze_support_without_a_frozen_game(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does nothing, whatever the command line says."""
-    monkeypatch.setattr(sys, "argv", ["game", f"{frozen.ARGUMENT}afterwards"])
+    monkeypatch.setattr(sys, "argv", ["game", f"{process.ARGUMENT}=0"])
     gs_pygame.freeze_support()
-    assert not frozen.is_ready()
 
 
-@pytest.mark.parametrize("task", ["afterwards", "sending", "nonsense", ""])
+@pytest.mark.parametrize("pipe", ["=0", "=nonsense", "=99", "=-1", ""])
 @pytest.mark.parametrize(
-    "order", ["", "nonsense\n", "{}\n", '{"search": [], "order": {"outbox": 1, "run_file": 2, "destination": 3}}']
+    "order", ["", "nonsense\n", "{}\n", '{"outbox": 1, "run_file": 2, "run": "3", "number": 1, "destination": 3}']
 )
-def test_an_order_that_is_none(tmp_path: Path, task: str, order: str) -> None:
+def test_an_order_that_is_none(tmp_path: Path, pipe: str, order: str) -> None:
     """A frozen game started by hand with our argument, or a pipe that broke: the process ends, and leaves nothing."""
-    source = f"import sys\nsys.frozen = True\nsys.argv[1:] = [{frozen.ARGUMENT + task!r}]\n"
+    source = f"import sys\nsys.frozen = True\nsys.argv[1:] = [{process.ARGUMENT + pipe!r}]\n"
     done = subprocess.run(
         [sys.executable, "-c", source + "import gs_pygame\ngs_pygame.freeze_support()\nprint('a second window')"],
         input=order,

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from afterwards_kit import (
+from core_kit import DEADLINE, line_of, tell
+from helper_kit import (
     children,
     eventually,
     gone,
@@ -19,13 +20,12 @@ from afterwards_kit import (
     reasons,
     script,
 )
-from core_kit import DEADLINE, line_of, tell
 
 from gs_pygame.testing import FaultServer
 from gs_pygame.testing.replies import answer, silence
 
 CALLED_OFF = 5.0
-"""Seconds within which a process that is called off has gone: half of what it would wait for the game."""
+"""Seconds within which a helper that is told to stop has gone: half of what it would wait for something to do."""
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_wait_has_an_end(folder: Path) -> None:
 @pytest.mark.parametrize("settings", [{"exit_delivery": "'next-start'"}, {"consent": "'pending'"}])
 def test_no_process(server: FaultServer, folder: Path, settings: dict[str, str]) -> None:
     """exit_delivery="next-start", or no consent yet: nothing is started, nothing is sent, the end is kept."""
-    done = played(script("pygame.quit()\nprint(plugin._afterwards)", **settings), folder, server.url)
+    done = played(script("pygame.quit()\nprint(plugin._engine._delivery._process)", **settings), folder, server.url)
     assert (done.returncode, done.stdout) == (0, "None\n")
     assert helpers(folder) == []
     assert server.connections == 0
@@ -143,9 +143,10 @@ def test_no_process(server: FaultServer, folder: Path, settings: dict[str, str])
 
 
 def test_nothing_unsent(server: FaultServer, folder: Path) -> None:
-    """Where everything has been delivered while the game ran there is no process after the exit."""
-    then = "plugin.end_session()\nprint(plugin.flush(20))\nplugin.close()\nprint(plugin._afterwards)"
-    assert played(script(then), folder, server.url).stdout == "True\nNone\n"
+    """Where everything has been delivered while the game ran, the helper goes with it."""
+    then = "plugin.end_session()\nprint(plugin.flush(20))\nplugin.close()"
+    assert played(script(then), folder, server.url).stdout == "True\n"
+    gone(folder, within=CALLED_OFF)
     assert on_disk(folder) == [("delivered", "explicit", 1)]
 
 
@@ -166,7 +167,7 @@ def test_consent_taken_back_after_pygame_quit(
         tell(game)
         assert line_of(game) == "set"
         gone(folder, within=CALLED_OFF)
-        eventually(lambda: children(game.pid) == [])
+        assert children(game.pid) == []
         tell(game)
         assert game.wait(DEADLINE) == 0
     assert server.connections == 0
@@ -189,14 +190,14 @@ sys.stdin.readline()
 """
 
 
-def test_a_game_that_plays_on_calls_it_off(server: FaultServer, folder: Path) -> None:
-    """pygame.quit(), then pygame.init(): the session goes on, the process is gone without a trace, one end is sent."""
+def test_a_game_that_plays_on(server: FaultServer, folder: Path) -> None:
+    """pygame.quit(), then pygame.init(): the session goes on, the helper goes, nothing was sent; then one end is."""
     with playing(script(PLAY_ON), folder, server.url) as game:
         helper(folder)
         tell(game)
         assert line_of(game) == "True"
-        gone(folder, within=CALLED_OFF)
-        eventually(lambda: children(game.pid) == [])
+        gone(folder)
+        assert children(game.pid) == []
         assert server.connections == 0
         tell(game)
         assert game.wait(DEADLINE) == 0
@@ -211,7 +212,7 @@ def test_a_game_that_lives_on_after_close(server: FaultServer, folder: Path) -> 
     with playing(script("plugin.close()\nsys.stdin.readline()"), folder, server.url) as game:
         assert server.wait_for(1)
         gone(folder)
-        eventually(lambda: children(game.pid) == [])
+        assert children(game.pid) == []
         assert on_disk(folder) == [("delivered", "quit", 0)]
         tell(game)
         assert game.wait(DEADLINE) == 0

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -15,15 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from afterwards_kit import children, eventually, gone, helper, helpers, on_disk, played, playing, script
-from core_kit import DEADLINE, line_of, started, tell
+from core_kit import DEADLINE, line_of, tell
+from helper_kit import children, eventually, gone, helper, helpers, on_disk, played, playing, script
 
-from gs_pygame._delivery import afterwards, process
+from gs_pygame._delivery import helper as serving
+from gs_pygame._delivery import process
 from gs_pygame._disk.lock import FileLock
 from gs_pygame.testing import FaultServer
 from gs_pygame.testing.replies import drip, silence
 
-SPARE = 3.0
+SPARE = 8.0
 """Seconds beside the limit: on a busy machine Python has to start, and to notice that the game has gone."""
 
 AT_ONCE = 4.0
@@ -52,7 +52,7 @@ class Lingering:
     game: int = 0
 
     def is_gone_in_time(self) -> None:
-        gone(self.folder, max(0.0, self.begun + afterwards.LIMIT + SPARE - time.monotonic()))
+        gone(self.folder, max(0.0, self.begun + serving.LIMIT + SPARE - time.monotonic()))
 
 
 Begin = Callable[[ExitStack, Path], Lingering]
@@ -102,7 +102,7 @@ def _delivery_locked(stack: ExitStack, folder: Path) -> Lingering:
 def _never_told(stack: ExitStack, folder: Path) -> Lingering:
     """The game dies, or is stopped, before it writes; somebody else has its end of the pipe."""
     folder.mkdir()
-    command = process.command("afterwards")
+    command = process.command(0, [])
     assert command is not None
     untold = stack.enter_context(subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE))
     stack.callback(untold.kill)
@@ -164,9 +164,10 @@ def test_nothing_is_lost_meanwhile(lingering: dict[str, Lingering]) -> None:
 
 
 def test_a_game_that_lives_on_has_no_zombie(lingering: dict[str, Lingering]) -> None:
-    """Its process has given up, and is no child of the game any more."""
+    """Its helper has given up, and was no child of the game at any time."""
+    assert children(lingering["game lives on"].game) == []
     lingering["game lives on"].is_gone_in_time()
-    eventually(lambda: children(lingering["game lives on"].game) == [])
+    assert children(lingering["game lives on"].game) == []
 
 
 @pytest.mark.parametrize("when", ["before the exit", "after pygame.quit()"])
@@ -189,7 +190,7 @@ def test_a_data_folder_that_cannot_be_used(folder: Path) -> None:
     """The outbox is in memory: no process could read it, so none is started."""
     folder.write_text("a file")
     with FaultServer(silence) as server:
-        assert played(script("print(plugin._afterwards)"), folder, server.url).stdout == "None\n"
+        assert played(script("print(plugin._engine._delivery.is_helped)"), folder, server.url).stdout == "False\n"
         assert helpers(folder) == []
 
 
@@ -215,22 +216,3 @@ def test_killed_at_any_moment(folder: Path) -> None:
         assert len(set(ids)) == 5
         assert len(ids) <= 5 + 1  # the game's exit may cut off what it was just sending, which then goes out again
     assert [state for state, _, _ in on_disk(folder)] == ["delivered"] * 5
-
-
-def test_python_that_starts_no_thread_at_the_exit(tmp_path: Path) -> None:
-    """Python 3.12: the process is started all the same, nobody waits for it, and Python does not warn of it."""
-    source = f"""
-    import sys, threading, warnings
-    from gs_pygame._delivery import process
-    def refuse(self):
-        raise RuntimeError("can't create new thread at interpreter shutdown")
-    threading.Thread.start = refuse
-    spawned = process.spawn([sys.executable, "-c", "import sys; open('told', 'w').write(sys.stdin.read())"],
-                              {str(tmp_path)!r}, b"told\\n")
-    process.leave(spawned)
-    del spawned
-    """
-    lines = "\n".join(line[4:] for line in source.splitlines())
-    with started([sys.executable, "-X", "dev", "-W", "error", "-c", lines]) as parent:
-        assert parent.communicate(timeout=DEADLINE) == ("", "")
-    eventually(lambda: (tmp_path / "told").exists() and (tmp_path / "told").read_text() == "told\n")

@@ -90,6 +90,56 @@ FORKING = """
 """
 
 
+CLOSING = """
+    import sys
+    from pathlib import Path
+    from gs_pygame._disk import lock
+    if "record" in sys.argv:
+        lock._OFD_SETLK = None
+    held = lock.FileLock(Path(sys.argv[1]))
+    open(sys.argv[1], "rb").close()  # as a game that zips, hashes or copies the folder does
+    print("closed", flush=True)
+    sys.stdin.readline()
+    held.renew()
+    print("renewed", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's own kind of lock")
+def test_a_game_that_closes_the_file_does_not_drop_the_lock(path: Path) -> None:
+    """Whatever else the process opens and closes."""
+    with child(CLOSING, path) as holder:
+        assert line_of(holder) == "closed"
+        with pytest.raises(BlockingIOError):
+            FileLock(path)
+
+
+@posix
+def test_a_lock_that_was_dropped_is_taken_again(path: Path) -> None:
+    """Where there are record locks only, a close by the game frees it until the next renewal."""
+    with child(CLOSING, path, "record") as holder:
+        assert line_of(holder) == "closed"
+        FileLock(path).close()
+        tell(holder)
+        assert line_of(holder) == "renewed"
+        with pytest.raises(BlockingIOError):
+            FileLock(path)
+
+
+@posix
+def test_a_lock_that_somebody_else_has_taken_cannot_be_renewed(path: Path) -> None:
+    """BlockingIOError: whoever holds it now took this process for dead."""
+    with child(CLOSING, path, "record") as holder:
+        assert line_of(holder) == "closed"
+        thief = FileLock(path)
+        tell(holder)
+        holder.wait(DEADLINE)
+        assert holder.stderr is not None
+        assert "BlockingIOError" in holder.stderr.read()
+        thief.close()
+
+
 @posix
 def test_a_forked_child_does_not_keep_a_dead_parents_lock(path: Path) -> None:
     """The parent is killed, its forked child lives on with the descriptor: the lock is free all the same."""

@@ -18,7 +18,7 @@ import httpx
 from server_kit import ServerProcess
 from window.window_kit import DEADLINE, Desktop, eventually
 
-from gs_pygame._delivery.frozen import ARGUMENT
+from gs_pygame._delivery.process import ARGUMENT
 
 HERE = Path(__file__).parent
 
@@ -184,10 +184,10 @@ def processes(program: Path) -> list[int]:
     ]
 
 
-def tasks(program: Path) -> set[str]:
-    """What this program was started once more for."""
+def helpers(program: Path) -> int:
+    """How many helper processes this program was started once more for. With one file, what unpacks it is one more."""
     lines = [_said(Path(f"/proc/{pid}/cmdline").read_text) for pid in processes(program)]
-    return {word.removeprefix(ARGUMENT) for line in lines for word in line.split("\0") if word.startswith(ARGUMENT)}
+    return len({word for line in lines for word in line.split("\0") if word.startswith(ARGUMENT)})
 
 
 def _said(ask: Callable[[], str]) -> str:

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from frozen_kit import FIGURES, Build, Place, Playing, processes, tasks, unix_time
+from frozen_kit import FIGURES, Build, Place, Playing, helpers, processes, unix_time
 from window.window_kit import DEADLINE, eventually
 
 pytestmark = pytest.mark.frozen
@@ -43,7 +43,7 @@ def test_closed(built: Build, place: Place, kind: str) -> None:
     place.server.child.send_signal(signal.SIGSTOP)  # nothing can be delivered before the exit
     closed = game.close()
     assert place.ends() == [("ready", "quit")]
-    assert tasks(built.program(kind)) == {"afterwards"}
+    assert helpers(built.program(kind)) == 1
     place.server.child.send_signal(signal.SIGCONT)
     (session,) = place.received(1)
     assert (session["number"], session["reason"]) == (1, "quit")
@@ -67,7 +67,7 @@ def test_killed(built: Build, place: Place, kind: str) -> None:
     again = play(place, built, kind)
     (killed,) = place.received(1)
     assert (killed["number"], killed["reason"]) == (1, "abnormal")
-    assert tasks(built.program(kind)) == {"sending"}
+    assert helpers(built.program(kind)) == 1
     again.close()
     _, closed = place.received(2)
     assert (closed["number"], closed["reason"], closed["previousId"]) == (2, "quit", killed["id"])
@@ -76,13 +76,13 @@ def test_killed(built: Build, place: Place, kind: str) -> None:
 
 
 def test_a_game_that_quits_pygame_and_plays_on(built: Build, place: Place) -> None:
-    """The process that was to deliver after the exit is called off: it goes, and takes what it had unpacked along. The
+    """The helper that waited for the exit finds nothing to do: it goes, and takes what it had unpacked along. The
     session goes on, and is delivered once, after the real exit."""
     game = place.play(built.returning)
     place.desktop.close_button(place.windows(built.returning)[0][0])
-    eventually(lambda: tasks(built.returning) == {"afterwards"}, "a process waits for the exit")
+    eventually(lambda: helpers(built.returning) == 1, "a helper waits for the exit")
     eventually(lambda: place.windows(built.returning), "the game has a window again")
-    eventually(lambda: not tasks(built.returning), "nobody waits for the exit any more")
+    eventually(lambda: not helpers(built.returning), "nobody waits for the exit any more")
     assert place.unpacked() == 1
     game.close()
     (session,) = place.received(1)

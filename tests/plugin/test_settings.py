@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
+import textwrap
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from core_kit import ENDPOINT
+from core_kit import DEADLINE, ENDPOINT, child
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -254,9 +255,61 @@ def test_the_folder_is_the_one_that_app_and_author_name(monkeypatch: pytest.Monk
     """In the user's data folder, or just data_dir if that was given."""
     if sys.platform.startswith("linux"):
         monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-        assert checked().folder == tmp_path / "Starfall" / "gs_pygame"
+        assert checked().folder == tmp_path / "gs_pygame" / "Example Studio" / "Starfall"
+        monkeypatch.delenv("XDG_DATA_HOME")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert checked().folder == tmp_path / ".local" / "share" / "gs_pygame" / "Example Studio" / "Starfall"
     assert checked(data_dir=tmp_path / "x").folder == tmp_path / "x"
     assert Settings(data_dir=str(tmp_path), endpoint=ENDPOINT).folder == tmp_path
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="XDG is Linux's")
+@pytest.mark.parametrize("value", ["", "rel", "./rel"])
+def test_a_data_home_that_is_no_absolute_path_is_ignored(
+    value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As if it were not set: nothing is made in the working directory."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", value)
+    assert checked().folder == tmp_path / ".local" / "share" / "gs_pygame" / "Example Studio" / "Starfall"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="XDG is Linux's")
+def test_a_tilde_is_the_users_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In XDG_DATA_HOME, which appdirs would take for a folder's name, and in data_dir."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", "~/data")
+    assert checked().folder == tmp_path / "data" / "gs_pygame" / "Example Studio" / "Starfall"
+    assert checked(data_dir="~/mine").folder == tmp_path / "mine"
+
+
+def test_two_authors_of_one_title_share_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """appdirs leaves the author out on all systems but one."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert checked(app="Snake", author="Alice").folder != checked(app="Snake", author="Bob").folder
+
+
+NO_HOME = """
+    import os, pwd, sys
+    def nobody(*_):
+        raise KeyError
+    pwd.getpwuid = nobody
+    os.environ.pop("HOME", None)
+    os.environ.pop("XDG_DATA_HOME", None)
+    import gs_pygame
+    plugin = gs_pygame.install(app="A", author="B", endpoint="http://127.0.0.1:9")
+    plugin.end_session()
+    print(plugin.status().durable, plugin.status().ended, os.listdir())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is a home on Windows")
+def test_without_a_home_everything_is_in_memory(tmp_path: Path) -> None:
+    """As in a container: no HOME and no entry in the list of users. The game plays, and no folder is called ~."""
+    with child("import os; os.chdir(" + repr(str(tmp_path)) + ")\n" + textwrap.dedent(NO_HOME)) as game:
+        out, err = game.communicate(timeout=DEADLINE)
+    assert out == "False 1 []\n", err
+    assert "no home directory" in err
 
 
 def test_differing_names_settings_and_compares_functions_by_identity() -> None:

@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from ..kit import ABOUT, OUTBOX, Budget, Figure, Row, answer, fill, mark, measure, put_end, scratch, task_of
+from .. import inside
+from ..kit import ABOUT, Budget, Figure, Row, answer, mark, measure, scratch, task_of
 
 BACKLOGS = (100, 1_000, 10_000, 100_000)
 ENDS, ROUNDS = 50, 5
@@ -29,7 +30,7 @@ def run(quick: bool) -> Row:
             for subject in ("gs_pygame", "litequeue"):
                 with scratch() as folder:
                     if subject == "gs_pygame":
-                        fill(folder, backlog)
+                        inside.fill(folder, backlog)
                     found = measure(__name__, {"subject": subject, "backlog": backlog, "folder": str(folder)})
                 for step in STEPS:
                     spent.setdefault(f"{subject}, {backlog:,}", {}).setdefault(step, []).append(found[step])
@@ -54,19 +55,15 @@ def _measure() -> None:
 
 
 def _ours(folder: Path) -> list[list[int]]:
-    from gs_pygame import EndSessionResponse
-    from gs_pygame._disk.outbox import Outbox
-
-    outbox = Outbox(folder / OUTBOX)
-    answered = EndSessionResponse(0, {})
+    outbox = inside.open_in(folder)
     puts, takes, receipts = [], [], []
     for number in range(2 * ENDS):
         begun = time.perf_counter_ns()
-        put_end(outbox, mark(number))
+        inside.put(outbox, mark(number))
         put = time.perf_counter_ns()
-        head = outbox.ready(2)[0]
+        head = inside.take(outbox)
         taken = time.perf_counter_ns()
-        outbox.deliver(head.end.session_id, answered)
+        inside.receipt(outbox, head)
         done = time.perf_counter_ns()
         if number >= ENDS:  # the first half warms up
             puts.append(put - begun)

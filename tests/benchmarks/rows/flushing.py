@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from ..kit import Budget, Figure, Row, Server, answer, fill, measure, scratch, small_game, task_of
+from ..inside import bodies, fill
+from ..kit import Budget, Figure, Row, Server, answer, measure, scratch, small_game, task_of
 
 ENDS, ROUNDS = 10_000, 2
 BATCH = 500
@@ -25,7 +25,7 @@ def run(quick: bool) -> Row:
         f"{ends:,} ends that lie on disk, {rounds} rounds, taking turns. Ours: from `install()` to the end of "
         "`flush()`, with the import of requests, a receipt on disk for each end. The bare loop "
         "posts the same bodies with one `requests.Session` and reads each answer as JSON; nothing is on disk. The last "
-        "two lines are to destinations in the game's own thread.",
+        "two lines are to destinations of the game's own, in its process.",
         against=BARE,
     )
     rates: dict[str, list[float]] = {BARE: [], OURS: [], NOWHERE: [], BATCHES: []}
@@ -62,26 +62,21 @@ def _measure() -> None:
 
 
 def _bare(url: str, folder: Path, ends: int) -> float:
-    from gs_pygame._disk.outbox import Outbox
-    from gs_pygame.destinations.gamesparks import request_of
-
-    outbox = Outbox(folder / "outbox.sqlite3")
-    bodies = [json.dumps(request_of(queued.end)).encode() for queued in outbox.ready(ends)]
+    posted = bodies(folder, ends)
     begun = time.perf_counter()
     import requests
 
     session = requests.Session()
-    for body in bodies:
+    for body in posted:
         session.post(f"{url}/rs/device/secret/EndSessionRequest", data=body).json()
     return time.perf_counter() - begun
 
 
 def _ours(url: str, folder: Path, destination: Any) -> float:
     import gs_pygame
-    from gs_pygame._settings import Settings
 
     small_game()
-    settings = Settings(endpoint=url, secret="secret", data_dir=folder)
+    settings = gs_pygame.Settings(endpoint=url, secret="secret", data_dir=folder)
     begun = time.perf_counter()
     plugin = gs_pygame.SessionPlugin(settings, destination)
     if not plugin.flush(150.0):

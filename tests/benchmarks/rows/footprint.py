@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -10,23 +11,29 @@ from ..kit import Budget, Figure, Row, Server, answer, answer_in, mark, play, sc
 from ..subjects import PEERS, SUBJECTS
 
 ROUNDS, SETTLED = 3, 1.5
-LATER = 13.0
-"""Seconds after which what was needed for one delivery may have gone."""
+DELIVERING = 3.0
+"""Seconds in which what was recorded is sent; all games send at the same time."""
+
+LATER = 10.0
+"""Seconds after the delivery, when what was needed for it may have gone."""
+
+LOOK = 0.1
+"""Seconds between two looks at what is there: a process that delivers may be gone after one second."""
 
 MEGABYTE = 1e6
-MOMENTS = ("idle", "after a delivery", "later")
+MOMENTS = ("idle", "while it delivers", "later")
 
 
 def run(quick: bool) -> Row:
-    rounds, settled, later = (1, 0.5, 0.5) if quick else (ROUNDS, SETTLED, LATER)
+    rounds, settled, delivering, later = (1, 0.5, 0.5, 0.5) if quick else (ROUNDS, SETTLED, DELIVERING, LATER)
     row = Row(
         "footprint",
         "Memory and threads added",
         f"A small game, {rounds} rounds, all at the same time: resident megabytes and threads over the game without "
-        f"anything, {settled} s after the start, as long after the first thing was recorded (and, where the peer does "
-        f"that so soon, sent), and {later} s `later`. `processes`: memory of its own (not shared) of the processes "
-        "that it started.",
-        plotted=[f"{what}, after a delivery" for what in ("MB", "processes", "threads")],
+        f"anything: {settled} s after the start; at most in the {delivering} s after the first thing was recorded, in "
+        f"which it is sent (where the peer does that so soon); and {later:.0f} s `later`. `processes`: memory of its "
+        "own (not shared) of the processes that it started.",
+        plotted=[f"{what}, while it delivers" for what in ("MB", "processes", "threads")],
     )
     found: dict[str, list[list[list[float]]]] = {}
     with Server() as server:
@@ -37,7 +44,7 @@ def run(quick: bool) -> Row:
                     place = base / subject
                     place.mkdir()
                     task = {"subject": subject, "url": server.url, "folder": str(place / "data")}
-                    games[subject] = spawn(__name__, {**task, "waits": [settled, settled, later]}, place)
+                    games[subject] = spawn(__name__, {**task, "waits": [settled, delivering, later]}, place)
                 for subject, game in games.items():
                     game.wait()
                     found.setdefault(subject, []).append(answer_in(base / subject))
@@ -51,11 +58,11 @@ def run(quick: bool) -> Row:
     ours = {name: figure.value for name, figure in row.figures["gs_pygame"].items()}
     row.budgets = [
         Budget("memory added", 15.0, max(ours[f"MB, {word}"] for word in MOMENTS), "MB"),
-        Budget(
-            "memory added, with the process that sends, for 10 s after a delivery",
-            15.0,
-            ours["MB, after a delivery"] + ours["processes, after a delivery"],
-            "MB",
+        *(
+            Budget(
+                f"memory added, with processes, {word}", 15.0, ours[f"MB, {word}"] + ours[f"processes, {word}"], "MB"
+            )
+            for word in MOMENTS[1:]
         ),
         Budget("threads added", 2.0, max(ours[f"threads, {word}"] for word in MOMENTS), ""),
     ]
@@ -63,22 +70,37 @@ def run(quick: bool) -> Row:
 
 
 def _measure() -> None:
-    import psutil
-
     task = task_of(sys.argv)
     small_game()
     subject = SUBJECTS[task["subject"]]()
     subject.start(task["url"], Path(task["folder"]))
-    process = psutil.Process()
     found = []
     for moment, seconds in enumerate(task["waits"]):
-        if moment == 1:
+        if MOMENTS[moment] == "while it delivers":
             subject.record(mark(0))
-        play(subject, seconds)
-        others = sum(child.memory_full_info().uss for child in process.children(recursive=True))
-        found.append((process.memory_info().rss / MEGABYTE, process.num_threads(), others / MEGABYTE))
+            looks = []
+            for _ in range(round(seconds / LOOK)):
+                play(subject, LOOK)
+                looks.append(_look())
+            found.append([max(each) for each in zip(*looks, strict=True)])
+        else:
+            play(subject, seconds)
+            found.append(_look())
     answer(sys.argv, found)
     os._exit(0)
+
+
+def _look() -> list[float]:
+    """Megabytes, threads, megabytes of other processes."""
+    import psutil
+
+    process = psutil.Process()
+    others = 0
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has just gone
+            if child.cmdline() != process.cmdline():  # else it is just being started, and has the game's memory still
+                others += child.memory_full_info().uss
+    return [process.memory_info().rss / MEGABYTE, process.num_threads(), others / MEGABYTE]
 
 
 if __name__ == "__main__":

@@ -9,17 +9,18 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..inside import fill, kept
 from ..kit import (
     ABOUT,
     CAP,
+    FPS,
     Budget,
     Figure,
     Row,
     Server,
     answer,
-    fill,
     mark,
     measure,
     percentile,
@@ -30,13 +31,15 @@ from ..kit import (
 )
 from ..subjects import SUBJECTS
 
-FPS = 60
 ROUNDS, SECONDS = 3, 4.0
 BUSY_WITH = 5_000
 """Ends on disk at the start: a server that takes a millisecond for each keeps the courier busy all the time."""
 
 KEPT_OF = 50
 """Things recorded before the process kills itself."""
+
+COMMITTED = 200
+"""Things recorded while the pages are counted."""
 
 BYTES = json.dumps({"script_data": {"mark": mark(0), "level": 3}, "about": ABOUT, "measured": "x" * 300})
 """About as much as one of our ends is on disk."""
@@ -94,6 +97,9 @@ QUEUES: dict[str, Callable[[Path], Put]] = {
     "persist-queue SQLiteAck": _persistqueue_sql,
 }
 CLIENTS = ("Sentry", "PostHog", "Glean", "GamePulse")
+LOGGED = ("litequeue", "persist-queue SQLiteAck")
+"""Those that have a write-ahead log."""
+
 LINES = ("gs_pygame", "gs_pygame, courier busy", *QUEUES, *CLIENTS)
 
 
@@ -125,18 +131,31 @@ def run(quick: bool) -> Row:
         row.tell(line, "kept after a kill", f"{_survives(line)} of {KEPT_OF}")
     for line, text in POWER.items():
         row.tell(line, "power cut", text)
+    _pages(row)
     ours, busy = row.value("gs_pygame", "p99"), row.value("gs_pygame, courier busy", "p99")
     row.budgets = [
         Budget("an end on the game's thread: p99", 300.0, ours, "us"),
         Budget("an end on the game's thread: p99 over an append", 3.0, ours / row.value("append", "p99"), "x"),
         Budget("an end on the game's thread: p99 over litequeue's put", 1.0, ours / row.value("litequeue", "p99"), "x"),
         Budget("an end on the game's thread: p99, courier busy over idle", 1.5, busy / ours, "x"),
+        Budget("an end and the start after it: pages a commit", 2.5, row.value("gs_pygame", "pages a commit"), ""),
     ]
     row.notes.append(
-        "Ours is one `end_session()`; the `start_session()` after it is not in the figure. Bugnet is not here: it "
-        "keeps no queue, and starts a thread for each report."
+        "The times of ours are of `end_session()` alone; the `start_session()` after it is a commit of its own. "
+        f"`pages`: what one call adds to SQLite's write-ahead log, the mean of {COMMITTED}. The file queues have none, "
+        "and Bugnet is not here: it keeps no queue, and starts a thread for each report."
     )
     return row
+
+
+def _pages(row: Row) -> None:
+    """How much of a database each of those that have one writes for an end."""
+    for line in ("gs_pygame", *(name for name in QUEUES if name in LOGGED)):
+        with scratch() as folder:
+            task = {"line": line, "folder": str(folder), "url": "http://127.0.0.1:9", "pages": COMMITTED}
+            found = measure(__name__, task)
+        for name, count in found.items():
+            row.add(line, name, Figure.of([count]))
 
 
 def _survives(line: str) -> int:
@@ -151,9 +170,7 @@ def _survives(line: str) -> int:
 def _found(line: str, folder: Path) -> int:
     """How many of the things recorded are still there for the next process."""
     if line == "gs_pygame":
-        from gs_pygame._disk.outbox import Outbox
-
-        return len(Outbox(folder / "outbox.sqlite3").ready(KEPT_OF + 1))
+        return kept(folder, KEPT_OF + 1)
     if line.startswith("append"):
         return (folder / "log").read_bytes().count(b"\n")
     if line == "litequeue":
@@ -172,6 +189,9 @@ def _found(line: str, folder: Path) -> int:
 def _measure() -> None:
     task = task_of(sys.argv)
     put = _put(task["line"], task["url"], Path(task["folder"]), idle=not task["line"].endswith("busy"))
+    if "pages" in task:
+        answer(sys.argv, _count_pages(put, Path(task["folder"]), task["pages"]))
+        os._exit(0)
     if not task["seconds"]:
         for number in range(KEPT_OF):
             if callable(after := put(mark(number))):
@@ -212,6 +232,53 @@ def _put(line: str, url: str, folder: Path, idle: bool) -> Put:
     if not idle:
         time.sleep(1.0)  # until the courier has imported requests
     return put
+
+
+class Log(NamedTuple):
+    """A write-ahead log (sqlite.org/fileformat2.html#walformat). `salt` changes when it is written from its beginning
+    again; the file does not shrink then, so its size tells nothing.
+    """
+
+    salt: bytes
+    pages: int
+    commits: int
+
+    @staticmethod
+    def of(folder: Path) -> Log:
+        written = next(folder.rglob("*-wal")).read_bytes()
+        salt, page = written[16:24], int.from_bytes(written[8:12], "big")
+        pages = commits = 0
+        for frame in range(32, len(written), 24 + page):
+            if written[frame + 8 : frame + 16] != salt:
+                break  # of an earlier turn
+            pages += 1
+            commits += written[frame + 4 : frame + 8] != bytes(4)
+        return Log(salt, pages, commits)
+
+    def since(self, before: Log) -> tuple[int, int]:
+        """Pages and commits added."""
+        if self.salt != before.salt:
+            return self.pages, self.commits
+        return self.pages - before.pages, self.commits - before.commits
+
+
+def _count_pages(put: Put, folder: Path, times: int) -> dict[str, float]:
+    """Pages for each call, and for each commit."""
+    time.sleep(1.0)  # what the start has to write is written
+    calls: dict[str, list[tuple[int, int]]] = {"pages, the end": [], "pages, the start": []}
+    put(mark(times))  # the first one makes the log, where there is none
+    for number in range(times):
+        before = Log.of(folder)
+        after = put(mark(number))
+        between = Log.of(folder)
+        calls["pages, the end"].append(between.since(before))
+        if callable(after):
+            after()
+            calls["pages, the start"].append(Log.of(folder).since(between))
+    together = [call for each in calls.values() for call in each]
+    said = {name: sum(pages for pages, _ in each) / times for name, each in calls.items() if each}
+    said["pages a commit"] = sum(pages for pages, _ in together) / sum(commits for _, commits in together)
+    return said
 
 
 if __name__ == "__main__":

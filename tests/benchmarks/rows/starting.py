@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from ..kit import Budget, Figure, Row, Server, answer, fill, measure, scratch, small_game, task_of
+from ..inside import fill
+from ..kit import Budget, Figure, Row, Server, answer, measure, scratch, small_game, task_of
 from ..subjects import PEERS, SUBJECTS
 
 ENDS = (0, 1_000, 100_000)

@@ -15,7 +15,7 @@ from typing import Any
 
 from core_kit import DEADLINE, line_of, started
 
-from gs_pygame._delivery import frozen
+from gs_pygame._delivery.process import ARGUMENT
 from gs_pygame._disk.runs import any_alive
 from gs_pygame.testing import FaultServer
 
@@ -95,7 +95,7 @@ def helper(folder: Path) -> int:
 
 def _is_ours(pid: int) -> bool:
     words = _said(Path(f"/proc/{pid}/cmdline").read_text).split("\0")
-    return words[-2:-1] == [f"{frozen.ARGUMENT}afterwards"] or "-I" in words[:3]
+    return any(word.startswith(ARGUMENT) for word in words) and words[0] != "nice"
 
 
 def gone(folder: Path, within: float = DEADLINE) -> None:

@@ -1,0 +1,256 @@
+"""How a game has its ends delivered: by a helper process; where there can be none, by the courier in its own thread.
+
+A thread would hold the interpreter's lock for the 80 ms of `import requests` and for most of each request, and a frame
+that waits for it is late by up to the 5 ms of `sys.getswitchinterval()`. Measured while 500 ends were sent (the
+benchmark's row "frames", at 60 frames a second): p99 4.3 ms without the plugin, 4.6 with a process, 6.1 with a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .._disk.lock import FileLock
+from .._disk.outbox import Outbox, Receipt
+from .._disk.storage import Storage
+from .courier import Courier, Line
+from .helper import LOOK, NUDGE, STOP, presence_of
+from .process import Process
+
+log = logging.getLogger("gs_pygame")
+
+BEAT = 0.8
+"""Seconds between two looks for what the helper has done: on_delivered is in no hurry."""
+
+QUICK_BEAT = 0.05
+"""The same, while somebody may be waiting for it."""
+
+QUICK = 3.0
+"""Seconds for which that is so after something new: a request takes less, or fails."""
+
+STARTING = 10.0
+"""Seconds until a helper must be there: a one-file game unpacks itself first, and a busy machine has better to do."""
+
+FAILURES = 2
+"""Helpers that went without a word, one after the other, after which the thread delivers."""
+
+
+class Delivery:
+    """`arguments`: those of GameSparks, for a helper; None: the destination is an object of the game's own, and stays.
+
+    `run`: who tells the game of receipts. `on_receipt` and `on_rest` are the courier's, too. Turns are one thread's;
+    the rest may be called by any.
+    """
+
+    def __init__(
+        self,
+        courier: Courier,
+        storage: Storage,
+        run: Callable[[], str],
+        arguments: dict[str, Any] | None,
+        may_send: Callable[[], bool],
+        on_receipt: Callable[[Receipt], None],
+        on_rest: Callable[[], None],
+    ) -> None:
+        self._courier = courier
+        self._storage = storage
+        self._run = run
+        self._arguments = arguments
+        self._may_send = may_send
+        self._on_receipt = on_receipt
+        self._on_rest = on_rest
+        self._here = _working_directory()  # a game may change it later
+        self._hearing = threading.Lock()
+        self._guard = threading.Lock()
+        self._process: Process | None = None
+        self._started = 0.0  # time.monotonic()
+        self._number = 0  # of the last one that was started
+        self._seen = False
+        self._failures = 0
+        self._left = False
+        self._word: bytes | None = None
+        self._quick_until = 0.0  # time.monotonic()
+        self._was_ready = False
+        self._heard: set[str] = set()
+        self._said: list[Any] = []
+
+    @property
+    def is_helped(self) -> bool:
+        """Whether a helper delivers, or is to."""
+        return self._arguments is not None and self._failures < FAILURES and self._storage.delivery_lock is not None
+
+    def look(self) -> None:
+        """There is something new."""
+        self._expect(self._word or LOOK)
+
+    def nudge(self) -> None:
+        """There is hope: try at once, whatever the backoff says."""
+        self._courier.nudge()
+        self._expect(NUDGE)
+
+    def _expect(self, word: bytes) -> None:
+        self._word = word
+        self._quick_until = time.monotonic() + QUICK
+
+    def turn(self) -> float | None:
+        """See to it that what is ready is delivered. Seconds until the next turn, or None."""
+        if not self.is_helped:
+            return self._courier.idle(self._courier.turn())
+        if self._left or not self._may_send():
+            return None
+        outbox = self._storage.outbox.couriers
+        was_ready, self._was_ready = self._was_ready, bool(outbox.ready(1))
+        self.hear(outbox)
+        if self._was_ready:
+            word, self._word = self._word, None
+            self.have_helper(word)
+            if not self.is_helped:
+                return 0.0
+        elif not was_ready:
+            return None  # what is last to be heard, a line, comes after the last receipt
+        return QUICK_BEAT if time.monotonic() < self._quick_until else BEAT
+
+    def hear(self, outbox: Outbox) -> None:
+        """What the helper has written down since the last time; nothing if a courier tells itself."""
+        with self._hearing:
+            if not self.is_helped or not outbox.changed():
+                return
+            receipts = outbox.receipts(self._run())
+            new = [receipt for receipt in receipts if receipt.end.session_id not in self._heard]
+            self._heard = {receipt.end.session_id for receipt in receipts}
+            for receipt in new:
+                self._on_receipt(receipt)
+            _, said, _ = self._read_line(outbox)
+            fresh, self._said = said[1] and said != self._said, said
+        if fresh:
+            log.log(*said)
+        if new or fresh:
+            self._on_rest()
+
+    def know(self, receipts: list[Receipt]) -> None:
+        """These the game is told of already."""
+        with self._hearing:
+            self._heard |= {receipt.end.session_id for receipt in receipts}
+
+    def line(self, outbox: Outbox) -> Line:
+        """The line to the server, as it was last found."""
+        return self._read_line(outbox)[0] if self.is_helped else self._courier.line
+
+    def _read_line(self, outbox: Outbox) -> tuple[Line, list[Any], int]:
+        """The line, what was logged last, and by which helper."""
+        try:
+            number, online, error, level, message = json.loads(outbox.line_of(self._run()) or "")
+            return Line(online, error), [int(level), str(message)], int(number)
+        except (ValueError, TypeError):
+            return Line(), [logging.NOTSET, ""], 0
+
+    def have_helper(self, word: bytes | None = LOOK) -> None:
+        """Say `word` to the helper, or start one. A few milliseconds; never raises."""
+        with self._guard:
+            if self._left or not self.is_helped or not self._may_send():
+                return
+            try:
+                if not self._is_there():
+                    self._start()
+                elif word and self._process:
+                    self._process.say(word)
+            except Exception as error:  # noqa: BLE001 - OSErrors, and what an audit hook of the game raises
+                log.info("gs_pygame: no process can deliver for the game: %s", error)
+                self._failures = FAILURES
+
+    def _is_there(self) -> bool:
+        """Whether the helper is, or can still come."""
+        if self._process is None:
+            return False
+        path = self._presence()
+        try:
+            lock = FileLock(path, create=False)
+        except BlockingIOError:
+            self._seen = True
+            return True
+        except FileNotFoundError:
+            if not self._seen and time.monotonic() < self._started + STARTING:
+                return True
+        else:  # it has died, and left its presence
+            self._remove(path)
+            lock.close()
+            self._remove(path)
+        has_worked = self._read_line(self._storage.outbox.games)[2] == self._number
+        self._failures = 0 if has_worked else self._failures + 1
+        return False
+
+    def _start(self) -> None:
+        assert self._arguments is not None
+        assert self._storage.run_file is not None
+        self._end()
+        if not self.is_helped:
+            return
+        self._remove(self._presence())
+        outbox, run_file = self._storage.outbox.games.path, self._storage.run_file.path
+        self._number, self._seen, self._started = self._number + 1, False, time.monotonic()
+        order = {
+            "outbox": str(outbox),
+            "run_file": str(run_file),
+            "run": self._run(),
+            "number": self._number,
+            "destination": self._arguments,
+        }
+        self._process = Process(json.dumps(order).encode() + b"\n", str(run_file.parents[1]), self._search())
+
+    def _search(self) -> list[str]:
+        """Where the game finds modules, by absolute paths."""
+        paths = [os.path.join(self._here, path) for path in sys.path if isinstance(path, str)]
+        return [path for path in paths if os.path.isabs(path)]
+
+    def _presence(self) -> Path:
+        assert self._storage.run_file is not None
+        return presence_of(self._storage.run_file.path)
+
+    @staticmethod
+    def _remove(path: Path) -> None:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+    def stop(self) -> None:
+        """Nothing may be sent any more, for now."""
+        with self._guard:
+            self._end()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.say(STOP)
+            self._process.close()
+            self._process = None
+
+    def leave(self, unsent: bool) -> None:
+        """The game ends. `unsent`: the helper is to deliver what is left."""
+        if unsent:
+            self.have_helper()
+        with self._guard:
+            self._left = True
+            if unsent and self._process is not None:
+                self._process.close()
+                self._process = None
+            self._end()
+
+    def work_on(self, outbox: Outbox, lock_path: Path | None, run: str) -> None:
+        self._courier.work_on(outbox, lock_path, run)
+
+    def close(self) -> None:
+        self._courier.close()
+
+
+def _working_directory() -> str:
+    """Empty if it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""

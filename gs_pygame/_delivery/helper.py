@@ -1,0 +1,230 @@
+"""What the helper process does: it delivers from the outbox, from the first ready end until the game has gone.
+
+    game: Delivery  == words, a line each ==>  helper: Courier  == requests ==>  the server
+          ^                                       |
+          |                                       v
+          +---- receipts, the line (looked for) ---- the outbox
+
+It leaves by itself when there has been nothing to do for a while, and the game starts another for the next end.
+Whether it is there the game sees by its presence, a lock beside the run file. It frees that first, looks for ends once
+more, and goes: an end written before finds a helper that looks again, and one written after finds none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import random
+import threading
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from .._disk.lock import FileLock
+from .._disk.outbox import Outbox
+from .._disk.runs import recover_dead_runs
+from .._errors import OutboxError
+from .._time import Backoff, SystemClock
+from ..destinations.gamesparks import GameSparks
+from .courier import Courier
+
+LOOK, NUDGE, STOP = b"look\n", b"nudge\n", b"stop\n"
+"""What the game says: there is something new; there is hope, whatever the backoff says; go at once."""
+
+LIMIT = 10.0
+"""Seconds of delivery after the game: Steam shows a game as running while any child of it lives."""
+
+IDLE = 10.0
+"""Seconds with nothing to do after which it goes: the 20 MB that requests takes are the player's. Ends come minutes
+apart, or several in a minute."""
+
+LOOK_IN_PLAY = 1.0
+"""Seconds between two looks for what nobody says: that the game was killed while a child of it has its pipe."""
+
+LOOK_AT_EXIT = 0.02
+"""Seconds between two looks whether the game has gone, once it has closed its pipe."""
+
+LOCK_WAIT = 0.1
+"""Seconds between two looks whether another copy has stopped delivering."""
+
+ARRIVING = 1.0
+"""Seconds that it tries to be the one: the game, which looks whether one is there, holds that lock for a moment."""
+
+
+class Presence:
+    """The lock that says that a helper is there. Raises OSError if the folder has gone."""
+
+    def __init__(self, run_file: Path) -> None:
+        self._path = presence_of(run_file)
+        self._lock: FileLock | None = None
+
+    def begin(self) -> bool:
+        """False if another helper of the same game is there."""
+        give_up = time.monotonic() + ARRIVING
+        while time.monotonic() < give_up:
+            with contextlib.suppress(BlockingIOError):
+                lock = FileLock(self._path)
+                if lock.still_there():
+                    self._lock = lock
+                    return True
+                lock.close()
+            time.sleep(0.01)
+        return False
+
+    def end(self) -> None:
+        if self._lock is not None:
+            for _ in range(2):  # on POSIX the first, before another could have the lock; Windows removes no open file
+                with contextlib.suppress(OSError):
+                    self._path.unlink()
+                self._lock.close()
+            self._lock = None
+
+
+def presence_of(run_file: Path) -> Path:
+    return run_file.with_suffix(".helper")
+
+
+class _Ears(logging.Handler):
+    """Hears the game's words; and what is logged here, which the game is to log. Both ring the bell."""
+
+    def __init__(self, pipe: IO[bytes], presence: Presence) -> None:
+        super().__init__()
+        self._pipe = pipe
+        self._presence = presence
+        self.bell = threading.Event()
+        self.nudged = False
+        self.closed = threading.Event()
+        self.said: list[Any] = [logging.NOTSET, ""]
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for word in self._pipe:
+            if word == STOP:
+                self._presence.end()
+                os._exit(0)
+            self.nudged = self.nudged or word == NUDGE
+            self.bell.set()
+        self.closed.set()
+        self.bell.set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said = [record.levelno, record.getMessage()]
+
+
+def serve(pipe: IO[bytes], outbox: str, run_file: str, run: str, number: int, destination: dict[str, Any]) -> None:
+    """Be the helper of the game whose `run` that is, its `number`th. `destination`: the arguments of GameSparks."""
+    presence = Presence(Path(run_file))
+    if presence.begin():
+        ears = _Ears(pipe, presence)
+        logging.getLogger("gs_pygame").addHandler(ears)
+        import gs_pygame.destinations._http  # noqa: F401 - where requests cannot be found, the game is to see it
+
+        _Helper(ears, presence, Path(outbox), Path(run_file), run, number, GameSparks(**destination)).run()
+        presence.end()
+
+
+class _Helper:
+    def __init__(
+        self,
+        ears: _Ears,
+        presence: Presence,
+        path: Path,
+        run_file: Path,
+        run: str,
+        number: int,
+        destination: GameSparks,
+    ) -> None:
+        self._ears = ears
+        self._presence = presence
+        self._path = path
+        self._run_file = run_file
+        self._run = run
+        self._number = number
+        self._line = ""
+        self._gone = False
+        threading.Thread(target=self._watch, daemon=True).start()
+        self._file = os.stat(path)  # raises if somebody removed it, who does not want it to be made again
+        self._outbox = Outbox(path)
+        self._courier = Courier(
+            self._outbox,
+            destination,
+            SystemClock(),
+            Backoff(random.random),
+            path.with_name("delivery.lock"),
+            may_send=self._is_in_place,
+            on_receipt=lambda receipt: None,
+            on_rest=lambda: None,
+            lock_wait=LOCK_WAIT,
+            run=run,
+        )
+
+    def run(self) -> None:
+        """While the game plays, and LIMIT seconds longer."""
+        busy = time.monotonic()
+        while self._is_in_place() and not self._gone:
+            delay = self._turn()
+            if delay is not None or self._ears.bell.is_set():
+                busy = time.monotonic()
+            elif time.monotonic() - busy > IDLE and self._may_go():
+                return
+            self._ears.bell.wait(LOOK_IN_PLAY if delay is None else min(LOOK_IN_PLAY, delay))
+            self._ears.bell.clear()
+        if self._gone:
+            self._finish()
+
+    def _watch(self) -> None:
+        """Have it end in time, whatever it is waiting for."""
+        while not self._game_has_gone():
+            if self._ears.closed.wait(LOOK_IN_PLAY):
+                time.sleep(LOOK_AT_EXIT)
+        self._gone = True
+        self._ears.bell.set()
+        time.sleep(LIMIT)
+        self._presence.end()
+        os._exit(0)
+
+    def _turn(self) -> float | None:
+        if self._ears.nudged:
+            self._ears.nudged = False
+            self._courier.nudge()
+        delay = self._courier.turn()
+        line = json.dumps([self._number, self._courier.line.online, self._courier.line.last_error, *self._ears.said])
+        if line != self._line:
+            self._line = line
+            with contextlib.suppress(OutboxError):  # of a full disk; the next one is as good
+                self._outbox.say_line(self._run, line)
+        return delay
+
+    def _may_go(self) -> bool:
+        """Nobody is there any more, as the game sees it; so whether something has come just before."""
+        self._presence.end()
+        return not self._outbox.ready(1) or not self._presence.begin()
+
+    def _is_in_place(self) -> bool:
+        """Whether the outbox is the file that lies there now: the game has gone on with another one."""
+        try:
+            return os.path.samestat(self._file, os.stat(self._path))
+        except OSError:
+            return False
+
+    def _game_has_gone(self) -> bool:
+        try:
+            FileLock(self._run_file, create=False).close()
+        except BlockingIOError:
+            return False
+        except FileNotFoundError:  # it closed the plugin; or somebody removed the file, and it makes another
+            return self._ears.closed.is_set()
+        except OSError:  # on Windows, just being removed
+            return False
+        return True
+
+    def _finish(self) -> None:
+        """Deliver what the game left. What cannot be delivered now, the next start does."""
+        give_up = time.monotonic() + LIMIT
+        recover_dead_runs(self._outbox, self._run_file.parent)
+        while self._is_in_place() and (delay := self._turn()) is not None and time.monotonic() + delay < give_up:
+            time.sleep(min(delay, LOCK_WAIT))
+        self._outbox.prune()
+        self._courier.close()
