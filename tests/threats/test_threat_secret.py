@@ -100,6 +100,9 @@ def play(folder: Path, url: str, sends: Callable[[Settings], GameSparks | None])
         for _ in range(2):
             plugin.end_session()
             plugin.start_session()
+        give_up = time.monotonic() + DEADLINE
+        while plugin.status().online is None and time.monotonic() < give_up:
+            plugin.flush(0.1)
         plugin.flush(1.5)
         return [plugin, plugin.settings, plugin._engine, plugin._adapter, plugin.status(), plugin.session]
 
