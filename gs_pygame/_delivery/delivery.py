@@ -242,6 +242,11 @@ class Delivery:
                 self._process = None
             self._end()
 
+    def forked(self) -> None:
+        """In a forked child: it must not keep the pipe open, which ends with the game."""
+        if self._process is not None:
+            self._process.close()
+
     def work_on(self, outbox: Outbox, lock_path: Path | None, run: str) -> None:
         self._courier.work_on(outbox, lock_path, run)
 

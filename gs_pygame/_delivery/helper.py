@@ -86,7 +86,7 @@ def presence_of(run_file: Path) -> Path:
 
 
 class _Ears(logging.Handler):
-    """Hears the game's words; and what is logged here, which the game is to log. Both ring the bell."""
+    """Hears the game's words, each of which rings the bell; and what is logged here, which the game is to log."""
 
     def __init__(self, pipe: IO[bytes], presence: Presence) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import ssl
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 import trustme
+from core_kit import DEADLINE
 
 import gs_pygame
 from gs_pygame import SessionPlugin
