@@ -374,6 +374,10 @@ class Engine:
         """After `stop`: wait for the keeper, at most EXIT_PATIENCE. What it has not done, the next start does."""
         self._keeper_worker.stop(EXIT_PATIENCE)
 
+    def forked(self) -> None:
+        """In a forked child, which is not the game."""
+        self._delivery.forked()
+
     def erase(self) -> None:
         """The player does not consent: stop, and remove all that was kept. Waits for that, at most ERASE_PATIENCE."""
         self._erasing = True

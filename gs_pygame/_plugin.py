@@ -258,3 +258,5 @@ class SessionPlugin:
         self._adapter.unhook()
         self.closed = True
         self._inherited, self._engine = self._engine, None
+        if self._inherited:
+            self._inherited.forked()

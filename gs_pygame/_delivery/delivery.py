@@ -22,8 +22,8 @@ from .._disk.lock import FileLock
 from .._disk.outbox import Outbox, Receipt
 from .._disk.storage import Storage
 from .courier import Courier, Line
-from .helper import LOOK, NUDGE, STOP, presence_of
-from .process import Process
+from .helper import presence_of
+from .process import LOOK, NUDGE, STOP, Process, prepare
 
 log = logging.getLogger("gs_pygame")
 
@@ -104,6 +104,7 @@ class Delivery:
         """See to it that what is ready is delivered. Seconds until the next turn, or None."""
         if not self.is_helped:
             return self._courier.idle(self._courier.turn())
+        prepare()
         if self._left or not self._may_send():
             return None
         outbox = self._storage.outbox.couriers
@@ -152,7 +153,7 @@ class Delivery:
         except (ValueError, TypeError):
             return Line(), [logging.NOTSET, ""], 0
 
-    def have_helper(self, word: bytes | None = LOOK) -> None:
+    def have_helper(self, word: bytes | None = NUDGE) -> None:
         """Say `word` to the helper, or start one. A few milliseconds; never raises."""
         with self._guard:
             if self._left or not self.is_helped or not self._may_send():
@@ -240,6 +241,11 @@ class Delivery:
                 self._process.close()
                 self._process = None
             self._end()
+
+    def forked(self) -> None:
+        """In a forked child: it must not keep the pipe open, which ends with the game."""
+        if self._process is not None:
+            self._process.close()
 
     def work_on(self, outbox: Outbox, lock_path: Path | None, run: str) -> None:
         self._courier.work_on(outbox, lock_path, run)

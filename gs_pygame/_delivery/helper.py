@@ -29,9 +29,7 @@ from .._errors import OutboxError
 from .._time import Backoff, SystemClock
 from ..destinations.gamesparks import GameSparks
 from .courier import Courier
-
-LOOK, NUDGE, STOP = b"look\n", b"nudge\n", b"stop\n"
-"""What the game says: there is something new; there is hope, whatever the backoff says; go at once."""
+from .process import NUDGE, STOP
 
 LIMIT = 10.0
 """Seconds of delivery after the game: Steam shows a game as running while any child of it lives."""
@@ -60,18 +58,19 @@ class Presence:
         self._path = presence_of(run_file)
         self._lock: FileLock | None = None
 
-    def begin(self) -> bool:
+    def begin(self, patience: float = ARRIVING) -> bool:
         """False if another helper of the same game is there."""
-        give_up = time.monotonic() + ARRIVING
-        while time.monotonic() < give_up:
+        give_up = time.monotonic() + patience
+        while True:
             with contextlib.suppress(BlockingIOError):
                 lock = FileLock(self._path)
                 if lock.still_there():
                     self._lock = lock
                     return True
                 lock.close()
-            time.sleep(0.01)
-        return False
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(LOOK_AT_EXIT)
 
     def end(self) -> None:
         if self._lock is not None:
@@ -87,7 +86,7 @@ def presence_of(run_file: Path) -> Path:
 
 
 class _Ears(logging.Handler):
-    """Hears the game's words; and what is logged here, which the game is to log. Both ring the bell."""
+    """Hears the game's words, each of which rings the bell; and what is logged here, which the game is to log."""
 
     def __init__(self, pipe: IO[bytes], presence: Presence) -> None:
         super().__init__()
@@ -228,3 +227,7 @@ class _Helper:
             time.sleep(min(delay, LOCK_WAIT))
         self._outbox.prune()
         self._courier.close()
+        for path in self._run_file.parent.glob("*.helper"):
+            left = Presence(path)  # perhaps by one that was killed
+            if left.begin(patience=0.0):
+                left.end()

@@ -13,7 +13,6 @@ the helper, and cannot end a game whose SIGPIPE is at its default.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shlex
 import signal
@@ -31,6 +30,9 @@ PIPE_SIZE = 4096
 
 SPARE = 64
 """Bytes of these that the order leaves for words."""
+
+LOOK, NUDGE, STOP = b"look\n", b"nudge\n", b"stop\n"
+"""What the game says: there is something new; there is hope, whatever the backoff says; go at once."""
 
 NICENESS = 19
 """The process's priority where there is `nice`: the least. Beside two processes of 10, a sleep until the next frame was
@@ -81,13 +83,12 @@ class Process:
         if len(order) > PIPE_SIZE - SPARE:
             raise OSError("what a helper process has to know is too long for a pipe that nobody may read")
         self._ends = _pipe()
-        self._room = PIPE_SIZE
+        self._room = PIPE_SIZE - len(STOP)
         try:
             self.say(order)  # before anybody reads: there is room for it
             arguments = command(0 if sys.platform == "win32" else self._ends[0], search)
             if arguments is None:
                 raise OSError(f"{sys.executable or 'no interpreter'} cannot run a process of ours")
-            sys.audit("subprocess.Popen", arguments[0], arguments, folder, None)  # a game's hook may forbid it
             if sys.platform == "win32":
                 _start_on_windows(arguments, folder, self._ends[0])
             else:
@@ -101,7 +102,7 @@ class Process:
         if hasattr(os, "set_blocking"):
             with contextlib.suppress(OSError):
                 os.write(self._ends[1], word)
-        elif self._room >= len(word):  # Windows before Python 3.12: whether there is room, nobody tells
+        elif word == STOP or self._room >= len(word):  # Windows before Python 3.12 does not tell whether there is room
             self._room -= len(word)
             os.write(self._ends[1], word)
 
@@ -112,16 +113,20 @@ class Process:
                 os.close(end)
 
 
+def prepare() -> None:
+    """Read from the disk what a start needs, so that no exit waits for that."""
+    with contextlib.suppress(ImportError):  # some builds of Python are without it
+        import ctypes  # noqa: F401
+
+
 def _pipe() -> tuple[int, int]:
     reading, writing = os.pipe()
     if sys.platform != "win32":
         import fcntl
 
         # A game without standard streams would have them in their place: its prints would be words.
-        low, (reading, writing) = (
-            (reading, writing),
-            tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in (reading, writing)),
-        )
+        low = reading, writing
+        reading, writing = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in low)
         for end in low:
             os.close(end)
     if hasattr(os, "set_blocking"):
@@ -159,7 +164,7 @@ def _start(arguments: list[str], folder: str, pipe: int) -> None:
     try:
         try:
             _unseen(os.fsencode(line))
-        except (AttributeError, OSError):
+        except (ImportError, AttributeError, OSError):
             # No such clone: macOS, BSD, a sandbox. For the millisecond that the shell lives, another thread of the game
             # that waits for any child may be given this one, and a handler of SIGCHLD is called.
             subprocess.run(["/bin/sh", "-c", line], pass_fds=[pipe], check=False)
@@ -168,9 +173,13 @@ def _start(arguments: list[str], folder: str, pipe: int) -> None:
 
 
 def _unseen(line: bytes) -> None:
-    """Have the shell run `line`; no wait of the game's sees it. Raises AttributeError or OSError where that is not."""
+    """Have the shell run `line`; no wait of the game's sees it. Raises ImportError, AttributeError or OSError where
+    that cannot be, and what an audit hook of the game raises."""
     if not sys.platform.startswith("linux"):
         raise OSError("a clone without a signal is Linux's")
+    import ctypes
+
+    sys.audit("subprocess.Popen", "/bin/sh", ["sh", "-c", line], None, None)
     libc = ctypes.CDLL(None, use_errno=True)
     system = ctypes.cast(libc.system, ctypes.c_void_p)
     libc.clone.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p]

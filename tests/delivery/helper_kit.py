@@ -88,7 +88,7 @@ def eventually(condition: Callable[[], Any], within: float = DEADLINE) -> None:
 
 def helper(folder: Path) -> int:
     """The one process after the exit, as soon as it is there and no copy of the game any more."""
-    eventually(lambda: any(_is_ours(pid) for pid in helpers(folder)))
+    eventually(lambda: [_is_ours(pid) for pid in helpers(folder)] == [True])  # without the shell that starts it
     (pid,) = helpers(folder)
     return pid
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import ssl
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 import trustme
+from core_kit import DEADLINE
 
 import gs_pygame
 from gs_pygame import SessionPlugin
@@ -100,6 +102,9 @@ def play(folder: Path, url: str, sends: Callable[[Settings], GameSparks | None])
         for _ in range(2):
             plugin.end_session()
             plugin.start_session()
+        give_up = time.monotonic() + DEADLINE
+        while plugin.status().online is None and time.monotonic() < give_up:
+            plugin.flush(0.1)
         plugin.flush(1.5)
         return [plugin, plugin.settings, plugin._engine, plugin._adapter, plugin.status(), plugin.session]
 
