@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .._messages import to_rfc3339
+from .._settings import SWITCHES, is_on
 from .._version import __version__
 from ._finding import Finding
 
@@ -135,8 +136,8 @@ def _clock() -> Finding:
 
 
 def _switches() -> Iterator[Finding]:
-    for switch in ("GS_PYGAME_DISABLED", "DO_NOT_TRACK"):
-        if os.environ.get(switch, "") not in ("", "0"):
+    for switch in SWITCHES:
+        if is_on(os.environ.get(switch, "")):
             yield Finding(
                 "switch",
                 "note",
