@@ -99,7 +99,7 @@ def _fault_of_host(parts: SplitResult) -> str | None:
         return f"a host over {NAME_LIMIT} characters"
     if labels[-1].isdecimal():
         try:
-            socket.inet_aton(name)
+            socket.inet_aton(host)
         except OSError:
             return "a host of numbers that is no IP address"
     return None

@@ -58,7 +58,7 @@ def look_at_server(settings: Settings) -> Finding:
 def _cure(status: int) -> str:
     if 300 <= status < 400:
         return "Set the endpoint to the address that it redirects to."
-    if 200 <= status < 300:
+    if 200 <= status < 300 or status in (401, 403):
         return "Log in to this network (a portal's page?), or set the endpoint to a GameSparks-compatible server."
     if status in (404, 405, 501):
         return "Check the endpoint's host and path: something else answers there."

@@ -21,7 +21,6 @@ from ._protocol import Retry
 
 _SETTING = "(from HTTPS_PROXY, ALL_PROXY or this computer's settings)"
 _BROKEN_OFF = (ConnectionError, http.client.IncompleteRead, urllib3.exceptions.IncompleteRead)
-_NO_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol, http.client.LineTooLong)
 _NO_ADDRESS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
@@ -95,7 +94,7 @@ def _of_the_server(causes: list[BaseException], place: str, authorities: str | b
         return f"no connection to {place}: {_system(causes) or 'nobody answers'}"
     if any(isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)) for cause in causes):
         return f"the server did not answer in time ({place})"
-    if any(isinstance(cause, _NO_HTTP) and not isinstance(cause, ConnectionError) for cause in causes):
+    if any(isinstance(cause, http.client.HTTPException) and not isinstance(cause, _BROKEN_OFF) for cause in causes):
         return f"what answers at {place} does not speak HTTP"
     if said := _system(causes):
         return f"no connection to {place}: {said}"

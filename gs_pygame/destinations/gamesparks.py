@@ -81,9 +81,8 @@ class GameSparks:
         found = _object(answer.body)
         if status in (401, 403):
             if found is None:
-                return Retry(
-                    f"a page that is not the server's refuses us (HTTP {status}): a portal's, a firewall's?", after
-                )
+                whose = "a page that is not the server's (a portal's, a firewall's?)"
+                return Retry(f"{whose} refuses us: HTTP {status}", after)
             return Pause(f"the server does not let us in (HTTP {status}): check secret, credential and api_key")
         said = found if _verifies(found, request_id, answer.first) else None
         if said is not None and status < 500 and status not in _NOT_NOW:
