@@ -39,6 +39,7 @@ def look_at_setup() -> Iterator[Finding]:
         yield _display(found)
     yield _clock()
     yield from _switches()
+    yield from _authorities()
 
 
 def _version(distribution: str) -> str | None:
@@ -143,4 +144,16 @@ def _switches() -> Iterator[Finding]:
                 "note",
                 f"{switch} is set: the plugin does nothing, whatever else is set",
                 f"Unset {switch}, unless you mean it.",
+            )
+
+
+def _authorities() -> Iterator[Finding]:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(name)
+        if path and not os.path.exists(path):
+            yield Finding(
+                "authorities",
+                "note",
+                f"{name} names {path}, which is not there: certificates are checked as if it were not set",
+                f"Unset {name}, or put the file there.",
             )

@@ -163,6 +163,13 @@ def test_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (switch.state, "DO_NOT_TRACK is set" in switch.said) == ("note", True)
 
 
+def test_authorities_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that names no file is passed over, which whoever set it should know."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    found = by_name(look_at_setup())["authorities"]
+    assert (found.state, found.said.startswith("REQUESTS_CA_BUNDLE names /nowhere/ca.pem")) == ("note", True)
+
+
 # The folder
 
 
@@ -335,6 +342,25 @@ def test_a_certificate_that_is_not_valid(server: FaultServer) -> None:
         found = asked(encrypted.url)
     assert (found.state, "is not valid" in found.said) == ("fault", True)
     assert "never switch the check off" in (found.cure or "")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "proxy", "said", "cure"),
+    [
+        ("https://sessions.exmaple.invalid", "", "the name sessions.exmaple.invalid is not known", "spelled"),
+        ("http://127.0.0.1:1", "", "no connection to 127.0.0.1:1: refused", "Start the server"),
+        ("https://127.0.0.1:1", "http://127.0.0.1:1", "no connection to the proxy 127.0.0.1:1", "NO_PROXY"),
+    ],
+)
+def test_a_server_that_is_not_reached(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, proxy: str, said: str, cure: str
+) -> None:
+    """What is in the way, and what to do about it."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    found = asked(endpoint)
+    assert found.state == "fault"
+    assert said in found.said
+    assert cure in (found.cure or "")
 
 
 def test_a_server_that_takes_everything(server: FaultServer) -> None:

@@ -39,7 +39,7 @@ class RawServer:
             self.has: dict[str, int] = {}
             self._failed: Counter[str] = Counter()
             self._echoes = rng.choice([0.0, 0.5, 1.0])
-            self._leftovers = rng.choice([0.0, 0.0, 0.5])
+            self._leftovers = rng.choice([0.0, 0.5])
 
     @staticmethod
     def refuses(number: int) -> bool:
@@ -108,7 +108,7 @@ class RawServer:
         if fault in ("error", "portal"):
             _send(connection, rng, _interim(rng) + _page(503 if fault == "error" else 200))
             return True
-        answer, stays = self._said(rng, request_id, number)
+        answer, stays = _said(rng, request_id, number, self._echoes)
         if fault in ("reset", "cut off"):
             _send(connection, rng, answer[: rng.randrange(len(answer))])
             if fault == "reset":
@@ -116,7 +116,12 @@ class RawServer:
             return False
         more = self._leftover(rng, request_id, number) if stays else b""
         when = rng.choice(["at once", "soon", "with the next"])
-        _send(connection, rng, _interim(rng) + answer + (more if when == "at once" else b""))
+        before = _interim(rng)
+        if before and rng.random() < 0.3:  # it says at once that it thinks, and then it does
+            connection.sendall(before)
+            time.sleep(rng.random() * 3 * _SOON)
+            before = b""
+        _send(connection, rng, before + answer + (more if when == "at once" else b""))
         if more and when == "soon":
             time.sleep(rng.random() * 3 * _SOON)
             _send(connection, rng, more)
@@ -130,31 +135,33 @@ class RawServer:
             return b""
         self.seen["leftovers"] += 1
         other = rng.choice(sorted(self.has.items()) or [(request_id, number)])
-        second, _ = self._said(rng, request_id, number)
-        anothers, _ = self._said(rng, *other)
+        echoes = rng.choice([0.0, 1.0])
+        second, _ = _said(rng, request_id, number, echoes)
+        anothers, _ = _said(rng, *other, echoes)
         return rng.choice([second, anothers, second[: len(second) // 2], _page(408), b"\r\n\r\n", b"\0garbage\r\n"])
 
-    def _said(self, rng: random.Random, request_id: str, number: int) -> tuple[bytes, bool]:
-        """The answer to this end, framed in one of the ways there are; and whether the connection stays."""
-        said: dict[str, object] = {"@class": ".EndSessionResponse", "sessionDuration": number}
-        if rng.random() < self._echoes:
-            said["requestId"] = request_id
-        if self.refuses(number):
-            said["error"] = {"number": number}
-        body = json.dumps(said).encode().ljust(rng.choice([0] * 9 + [5000]))
-        version, headers, stays = rng.choice(["1.1", "1.1", "1.0"]), ["X-Any: thing"], True
-        framing = rng.choice(["length", "chunked", "until closed"]) if version == "1.1" else "until closed"
-        if framing == "chunked":
-            headers.append("Transfer-Encoding: chunked")
-            body = _chunked(rng, body)
-        elif framing == "length":
-            headers.append(f"Content-Length: {len(body)}")
-        else:
-            stays = False
-        if stays and rng.random() < 0.2:
-            headers.append("Connection: close")
-            stays = False
-        return "\r\n".join([f"HTTP/{version} 200 Fine", *headers, "", ""]).encode() + body, stays
+
+def _said(rng: random.Random, request_id: str, number: int, echoes: float) -> tuple[bytes, bool]:
+    """The answer to this end, framed in one of the ways there are; and whether the connection stays."""
+    said: dict[str, object] = {"@class": ".EndSessionResponse", "sessionDuration": number}
+    if rng.random() < echoes:
+        said["requestId"] = request_id
+    if RawServer.refuses(number):
+        said["error"] = {"number": number}
+    body = json.dumps(said).encode().ljust(rng.choice([0] * 9 + [5000]))
+    version, headers, stays = rng.choice(["1.1", "1.1", "1.0"]), ["X-Any: thing"], True
+    framing = rng.choice(["length", "chunked", "until closed"]) if version == "1.1" else "until closed"
+    if framing == "chunked":
+        headers.append("Transfer-Encoding: chunked")
+        body = _chunked(rng, body)
+    elif framing == "length":
+        headers.append(f"Content-Length: {len(body)}")
+    else:
+        stays = False
+    if stays and rng.random() < 0.2:
+        headers.append("Connection: close")
+        stays = False
+    return "\r\n".join([f"HTTP/{version} 200 Fine", *headers, "", ""]).encode() + body, stays
 
 
 def _interim(rng: random.Random) -> bytes:

@@ -55,6 +55,7 @@ def _settled(destination: GameSparks, mine: object, tries: Counter[str]) -> Outc
     for _ in range(TRIES):
         outcome = destination.deliver(mine)  # type: ignore[arg-type]
         tries[type(outcome).__name__] += 1
+        assert "HTTP 1" not in repr(outcome), "that was no answer yet"
         if isinstance(outcome, (Delivered, Rejected)):
             return outcome
     raise AssertionError(f"never settled: {outcome}")
