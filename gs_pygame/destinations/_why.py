@@ -21,6 +21,7 @@ from ._protocol import Retry
 
 _SETTING = "(from HTTPS_PROXY, ALL_PROXY or this computer's settings)"
 _BROKEN_OFF = (ConnectionError, http.client.IncompleteRead, urllib3.exceptions.IncompleteRead)
+_NOT_CONNECTED = urllib3.exceptions.ConnectTimeoutError  # a NewConnectionError is one
 _NO_ADDRESS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
@@ -58,7 +59,8 @@ def _of_the_proxy(causes: list[BaseException], proxy: str) -> str | None:
     if any(isinstance(cause, (requests.exceptions.InvalidProxyURL, *_NO_ADDRESS)) for cause in causes):
         return f"the proxy {_SETTING} is no proxy's address"
     kinds = (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)
-    if not any(isinstance(cause, kinds) for cause in causes):
+    socks = proxy.lower().startswith("socks") and any(isinstance(cause, _NOT_CONNECTED) for cause in causes)
+    if not socks and not any(isinstance(cause, kinds) for cause in causes):
         return None
     try:
         parts = urlsplit(proxy if "//" in proxy else f"//{proxy}")
@@ -68,7 +70,7 @@ def _of_the_proxy(causes: list[BaseException], proxy: str) -> str | None:
     for cause in causes:
         if refused := re.match(r"Tunnel connection failed: (\d{3})", str(cause)):
             return f"{named} does not let us through (HTTP {refused[1]})"
-    return f"no connection to {named}: {_system(causes) or 'it broke off'}"
+    return f"no connection {'through' if socks else 'to'} {named}: {_system(causes) or 'it broke off'}"
 
 
 def _of_the_server(causes: list[BaseException], place: str, authorities: str | bool) -> str:
@@ -88,9 +90,7 @@ def _of_the_server(causes: list[BaseException], place: str, authorities: str | b
         why = str(tls[-1].reason or "").replace("_", " ").lower() if tls else ""
         named = "" if authorities is True else f", with the authorities of {_name_of(authorities)}"
         return f"no encrypted connection to {place} (TLS failed{why and ': '}{why}){named}"
-    if any(
-        isinstance(cause, urllib3.exceptions.ConnectTimeoutError) for cause in causes
-    ):  # a NewConnectionError is one
+    if any(isinstance(cause, _NOT_CONNECTED) for cause in causes):
         return f"no connection to {place}: {_system(causes) or 'nobody answers'}"
     if any(isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)) for cause in causes):
         return f"the server did not answer in time ({place})"
