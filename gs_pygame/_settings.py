@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from . import _address
 from ._errors import ConfigurationError
 from ._messages import EndSessionResponse, Session, dump_script_data
 from ._player.lifecycle import MIN_GRACE
@@ -29,7 +30,8 @@ _ENVIRONMENT = {
     "data_dir": "GS_PYGAME_DATA_DIR",
     "background_grace": "GS_PYGAME_BACKGROUND_GRACE",
 }
-_SWITCHES = ("GS_PYGAME_DISABLED", "DO_NOT_TRACK")
+SWITCHES = ("GS_PYGAME_DISABLED", "DO_NOT_TRACK")
+_OFF = frozenset({"", "0", "false", "no", "off"})
 _CHOICES: dict[str, tuple[str, ...]] = {
     "background_on": ("focus", "minimize"),
     "consent": ("granted", "pending", "denied"),
@@ -37,7 +39,6 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "duration_unit": ("ms", "s"),
 }
 _OURS = "gs_pygame"  # the folder's name
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class Settings:
 
     def resolved(self, environ: Mapping[str, str]) -> Settings:
         """These settings with the environment's share; disabled ones are left as they are, right or wrong."""
-        if not self.enabled or any(environ.get(switch, "") not in ("", "0") for switch in _SWITCHES):
+        if not self.enabled or any(is_on(environ.get(switch, "")) for switch in SWITCHES):
             return replace(self, enabled=False)
         found: dict[str, Any] = {
             name: environ[variable]
@@ -129,14 +130,12 @@ class Settings:
         _require("endpoint", self.endpoint, is_text(self.endpoint), allowed)
         if "{api_key}" in self.endpoint and not self.api_key:
             raise ConfigurationError("endpoint holds {api_key}, but api_key is not set: pass api_key=...")
-        shown = re.sub("//.*@", "//...@", re.sub("[?#].*", "?...", self.endpoint))  # there may be secrets in there
-        try:
-            url = urlsplit(self.filled_endpoint)
-            right = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0 and "@" not in url.netloc
-        except ValueError:  # its port, or what is within [ ]
-            right = False
-        _require("endpoint", shown, right and not (url.query or url.fragment), allowed)
-        if url.scheme == "http" and url.hostname not in _LOOPBACK and not self.allow_insecure:
+        shown = _address.shown(self.endpoint)
+        if fault := _address.fault_of(self.endpoint.replace("{api_key}", self.api_key or "")):
+            where = " (with api_key filled in)" if "{api_key}" in self.endpoint else ""
+            raise ConfigurationError(f"endpoint is {shown!r}, which has{where} {fault}; allowed is {allowed}")
+        url = urlsplit(_address.filled(self.filled_endpoint))
+        if url.scheme == "http" and not _address.is_here(url.hostname or "") and not self.allow_insecure:
             raise ConfigurationError(
                 f"endpoint {shown!r} is not encrypted, and the secret would travel in the clear: use https, "
                 "a loopback address (127.0.0.1), or pass allow_insecure=True"
@@ -144,8 +143,9 @@ class Settings:
 
     @property
     def filled_endpoint(self) -> str:
-        """The endpoint with the API key in its place. Never log it."""
-        return (self.endpoint or "").replace("{api_key}", self.api_key or "")
+        """The endpoint with the API key in its place, still in braces, by which GameSparks knows what to show to
+        nobody. Never log it."""
+        return (self.endpoint or "").replace("{api_key}", f"{{{self.api_key}}}")
 
     @property
     def folder(self) -> Path:
@@ -174,6 +174,11 @@ def _from_home(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError:
         return Path(os.devnull, "no home directory", *path.parts[1:])
+
+
+def is_on(switch: str) -> bool:
+    """What an environment variable says that is a switch."""
+    return switch.strip().lower() not in _OFF
 
 
 def _to_seconds(text: str) -> float:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 import ssl
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import quote
 
 import trustme
 
 from gs_pygame import End, EndSessionResponse
 from gs_pygame._disk.outbox import Outbox
-from gs_pygame.destinations import Delivered, Retry
+from gs_pygame.destinations import Delivered, Outcome, Retry
 
 DEADLINE = 20.0
 """Seconds; only a broken test waits this long."""
@@ -92,7 +94,19 @@ def context(certificate: trustme.LeafCert) -> ssl.SSLContext:
 
 
 NOT_THE_SERVER = Retry("what answered is not the server, or broke off (a portal's page?)")
-NO_CONNECTION = Retry("no connection to the server, or it broke off")
+HERE = "127.0.0.1:0"
+PROXY = "(from HTTPS_PROXY, ALL_PROXY or this computer's settings)"
+BROKEN_OFF = Retry(f"no connection to {HERE}: it broke off")
+REFUSED = Retry(f"no connection to {HERE}: refused")
+NO_HTTP = Retry(f"what answers at {HERE} does not speak HTTP")
+TOO_SLOW = Retry(f"the server did not answer in time ({HERE})")
+
+
+def anywhere(outcome: Outcome) -> Outcome:
+    """`outcome`, as if every port were 0."""
+    return (
+        replace(outcome, why=re.sub(r"127\.0\.0\.1:\d+", HERE, outcome.why)) if isinstance(outcome, Retry) else outcome
+    )
 
 
 def delivered(duration: int | None = 0, **script_data: object) -> Delivered:

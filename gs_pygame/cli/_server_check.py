@@ -11,6 +11,15 @@ from ..destinations import Pause, Rejected, Retry
 from ._finding import Finding
 from ._game import gamesparks
 
+_START = "Start the server (gs-pygame serve), check the endpoint, or let this computer through to it."
+_CURES = {
+    "proxy": "Mend or unset HTTPS_PROXY and ALL_PROXY, or name the server's host in NO_PROXY.",
+    "the name ": "Check how the endpoint is spelled, and this computer's network.",
+    "authorities": "Mend or unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE, or install requests and certifi anew.",
+    "TLS failed": "Check whether the endpoint's port speaks https.",
+}
+"""By words of what went wrong."""
+
 
 def look_at_server(settings: Settings) -> Finding:
     if not settings.enabled:
@@ -32,7 +41,7 @@ def look_at_server(settings: Settings) -> Finding:
         if answer.severe:
             cure = "Have the certificate renewed, or set this computer's clock; never switch the check off."
         else:
-            cure = "Start the server (gs-pygame serve), check the endpoint, or let this computer through to it."
+            cure = next((cure for words, cure in _CURES.items() if words in answer.why), _START)
         return Finding("server", "fault", answer.why, cure)
     outcome = destination.outcome_of(answer, request_id)
     if isinstance(outcome, Rejected):
@@ -58,7 +67,7 @@ def look_at_server(settings: Settings) -> Finding:
 def _cure(status: int) -> str:
     if 300 <= status < 400:
         return "Set the endpoint to the address that it redirects to."
-    if 200 <= status < 300:
+    if 200 <= status < 300 or status in (401, 403):
         return "Log in to this network (a portal's page?), or set the endpoint to a GameSparks-compatible server."
     if status in (404, 405, 501):
         return "Check the endpoint's host and path: something else answers there."

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .._messages import to_rfc3339
+from .._settings import SWITCHES, is_on
 from .._version import __version__
 from ._finding import Finding
 
@@ -38,6 +39,7 @@ def look_at_setup() -> Iterator[Finding]:
         yield _display(found)
     yield _clock()
     yield from _switches()
+    yield from _authorities()
 
 
 def _version(distribution: str) -> str | None:
@@ -135,11 +137,23 @@ def _clock() -> Finding:
 
 
 def _switches() -> Iterator[Finding]:
-    for switch in ("GS_PYGAME_DISABLED", "DO_NOT_TRACK"):
-        if os.environ.get(switch, "") not in ("", "0"):
+    for switch in SWITCHES:
+        if is_on(os.environ.get(switch, "")):
             yield Finding(
                 "switch",
                 "note",
                 f"{switch} is set: the plugin does nothing, whatever else is set",
                 f"Unset {switch}, unless you mean it.",
+            )
+
+
+def _authorities() -> Iterator[Finding]:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(name)
+        if path and not os.path.exists(path):
+            yield Finding(
+                "authorities",
+                "note",
+                f"{name} names {path}, which is not there: certificates are checked as if it were not set",
+                f"Unset {name}, or put the file there.",
             )

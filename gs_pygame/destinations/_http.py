@@ -9,20 +9,21 @@ from __future__ import annotations
 import http.client
 import io
 import logging
+import os
 import socket
-import ssl
 import time
+import zlib
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
+import requests.utils
 import urllib3
-import urllib3.connection
 
 from .._version import __version__
+from . import _why
 from ._protocol import Retry
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -31,24 +32,38 @@ ANSWER_TIMEOUT = 30.0  # seconds for a whole answer, headers and all
 ANSWER_LIMIT = 64 * 1024  # bytes of an answer's body that are read
 KEEP_ALIVE = 2.0  # seconds; later the server (uvicorn: after 5 s) or a router may have dropped an unused connection
 
+_PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP_OR_ZLIB = 47  # zlib's wbits: whichever of the two it is
+
 _posting: ContextVar[bool] = ContextVar("_posting", default=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, be it from the server or not. A body over ANSWER_LIMIT is none: b""."""
+    """What came back, be it from the server or not. A body over ANSWER_LIMIT is none: b"".
+
+    `date`: when that was, by the server's clock. `first`: nothing was asked before over its connection, so that it can
+    be the answer to no other request.
+    """
 
     status: int
     retry_after: str | None
     body: bytes
+    date: str | None = None
+    first: bool = True
 
 
 class Poster:
-    """Posts JSON to `url`; keeps the connection for posts that follow at once. Used by one thread at a time."""
+    """Posts JSON to `url`; keeps the connection for posts that follow at once. Used by one thread at a time.
 
-    def __init__(self, url: str) -> None:
+    `place`: host and port, for people.
+    """
+
+    def __init__(self, url: str, place: str) -> None:
         self._url = url
+        self._place = place
         self._used = 0.0  # time.monotonic()
+        self._first = True
         self._request: requests.PreparedRequest | None = None
         self._session = requests.Session()
         self._session.headers.update(
@@ -59,7 +74,7 @@ class Poster:
             }
         )
         # The environment may name a proxy. Of https it sees no more than the host, of http it would see the secret.
-        self._session.trust_env = urlsplit(url).scheme == "https"
+        self._session.trust_env = url.lower().startswith("https:")
         self._session.auth = lambda request: request  # else requests would send what a ~/.netrc holds for that host
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter())
@@ -70,23 +85,44 @@ class Poster:
     def post(self, body: bytes) -> Answer | Retry:
         """The one place where low-level errors become outcomes."""
         if time.monotonic() - self._used > KEEP_ALIVE:
-            self._session.close()
+            self.close()
         token = _posting.set(True)
+        proxy: str | None = None
+        settings: dict[str, Any] = {"verify": True}
         try:
+            settings = self._settings()
+            proxy = requests.utils.select_proxy(self._url, settings["proxies"])
             request = self._prepared(body)
-            settings: Any = self._session.merge_environment_settings(self._url, {}, True, None, None)
             # Not by the session, which would follow a redirect, or read and unpack all of its body, and keep cookies.
             adapter = self._session.get_adapter(self._url)
             with adapter.send(request, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **settings) as answer:
                 read = answer.raw.read(ANSWER_LIMIT + 1, decode_content=False)
+                said, first = answer.headers, self._first
+                self._first = False
                 return Answer(
-                    answer.status_code, answer.headers.get("Retry-After"), read if len(read) <= ANSWER_LIMIT else b""
+                    answer.status_code,
+                    said.get("Retry-After"),
+                    _unpacked(read, said.get("Content-Encoding", "")),
+                    said.get("Date"),
+                    first,
                 )
         except Exception as error:  # noqa: BLE001 - whatever the network does is a reason to retry
-            return _retry(error)
+            self.close()
+            return _why.retry(error, self._place, proxy, settings["verify"])
         finally:
             _posting.reset(token)
             self._used = time.monotonic()
+
+    def _settings(self) -> dict[str, Any]:
+        """What the environment says of proxies and certificates.
+
+        A proxy that cannot work is not passed by: whoever set it may not want to be seen at the server's. A file of
+        certificate authorities that is not there is as if not named: the certificate is checked all the same.
+        """
+        settings: dict[str, Any] = dict(self._session.merge_environment_settings(self._url, {}, True, None, None))
+        if isinstance(settings["verify"], str) and not os.path.exists(settings["verify"]):
+            settings["verify"] = True
+        return settings
 
     def _prepared(self, body: bytes) -> requests.PreparedRequest:
         """All but the body is the same each time: made anew, it is a sixth of the time that a request takes."""
@@ -96,28 +132,27 @@ class Poster:
         return self._request
 
     def close(self) -> None:
+        """Give up the connection; the next post has a new one."""
         self._session.close()
+        self._first = True
+
+
+def _unpacked(body: bytes, encoding: str) -> bytes:
+    """The body, though nobody asked for a packed one. No more of it is unpacked than would be read."""
+    if encoding.lower() in _PACKED:
+        unpacker = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
+        try:
+            body = unpacker.decompress(body, ANSWER_LIMIT + 1)
+        except zlib.error:
+            return b""
+        if not unpacker.eof:
+            return b""
+    return body if len(body) <= ANSWER_LIMIT else b""
 
 
 def _may_be_logged(record: logging.LogRecord) -> bool:
     """urllib3 logs host and path, and so key and secret: what it says of our posts is dropped, and nothing else."""
     return not _posting.get()
-
-
-def _retry(error: BaseException) -> Retry:
-    """What went wrong, without the words of `error`, which hold the URL and so the secret."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Retry("the server's certificate is not valid; nothing was sent", severe=True)
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
-        return Retry("no encrypted connection to the server (TLS failed)")
-    if isinstance(error, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)):
-        return Retry("the server did not answer in time")
-    if isinstance(error, (requests.exceptions.ConnectionError, urllib3.exceptions.ProtocolError)):
-        return Retry("no connection to the server, or it broke off")
-    return Retry(f"no usable answer ({type(error).__name__})")
 
 
 class _TimedReader(io.RawIOBase):
@@ -143,40 +178,38 @@ class _TimedReader(io.RawIOBase):
         super().close()
 
 
-class _TimedResponse(http.client.HTTPResponse):
+class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_TimedReader(sock, self.fp.detach()))
 
-
-class _HTTPConnection(urllib3.connection.HTTPConnection):
-    response_class = _TimedResponse
-
-
-class _HTTPSConnection(urllib3.connection.HTTPSConnection):
-    response_class = _TimedResponse
-
-
-class _HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
+    def begin(self) -> None:
+        """Read over what comes before the answer (RFC 9110, 15.2): http.client does so for 100 alone."""
+        super().begin()
+        while 100 < self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self.headers = self.msg = None  # type: ignore[assignment]
+            super().begin()
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
-    """Has every answer read by a _TimedReader, but one that comes through a SOCKS proxy."""
+    """Has every answer read by a _Response, also one that comes through a proxy."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self._time(self.poolmanager)
+        _use_ours(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        return self._time(super().proxy_manager_for(*args, **kwargs))
-
-    @staticmethod
-    def _time(manager: urllib3.PoolManager) -> urllib3.PoolManager:
-        if type(manager) in (urllib3.PoolManager, urllib3.ProxyManager):
-            manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+        manager = super().proxy_manager_for(*args, **kwargs)
+        _use_ours(manager)
         return manager
+
+
+def _use_ours(manager: urllib3.PoolManager) -> None:
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _ours(pool) for scheme, pool in pools.items()}
+
+
+def _ours(pool: Any) -> Any:
+    """`pool`, whose connections read answers as _Response does."""
+    connection = type("_Connection", (pool.ConnectionCls,), {"response_class": _Response})
+    return type("_Pool", (pool,), {"ConnectionCls": connection})

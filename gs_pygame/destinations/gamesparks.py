@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import time
+import re
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from .. import _address
 from .._messages import End, EndSessionResponse
 from ._protocol import Delivered, Outcome, Pause, Rejected, Retry
 
@@ -24,16 +26,27 @@ DURATION_LIMIT = 2**63  # the official SDKs type sessionDuration as a long
 
 _RESPONSE_CLASS = ".EndSessionResponse"
 _NOT_NOW = frozenset({408, 425, 429})  # statuses that say nothing about the end itself
+_NOT_LET_IN = re.compile("(not|un)[ _-]?authori", re.IGNORECASE)
+_LATER = re.compile(
+    "maintenance|time[ _-]?out|timed[ _-]?out|throttl|busy|overload|unavailable|rate[ _-]?limit|too[ _-]many|try again",
+    re.IGNORECASE,
+)
 
 
 class GameSparks:
-    """The default destination. Used by one thread at a time."""
+    """The default destination. Used by one thread at a time.
+
+    `endpoint`: what stands in it in {braces} is the API key, which is shown to nobody.
+    """
 
     def __init__(
         self, endpoint: str, secret: str, credential: str = "device", duration_unit: Literal["ms", "s"] = "ms"
     ) -> None:
         quoted = quote(secret, safe="")
-        self._url = f"{endpoint.rstrip('/')}/rs/{quote(credential, safe='')}/{quoted}/EndSessionRequest"
+        self._place = _address.place(endpoint)
+        self._url = (
+            f"{_address.filled(endpoint).rstrip('/')}/rs/{quote(credential, safe='')}/{quoted}/EndSessionRequest"
+        )
         self._hidden = (json.dumps(secret)[1:-1], quoted)
         self._milliseconds = 1000 if duration_unit == "s" else 1
         self._poster: Poster | None = None
@@ -43,14 +56,18 @@ class GameSparks:
 
     def deliver(self, end: End) -> Outcome:
         answer = self.post(request_of(end))
-        return answer if isinstance(answer, Retry) else self.outcome_of(answer, end.request_id)
+        if isinstance(answer, Retry):
+            return answer
+        if not _echoes(_object(answer.body), end.request_id):
+            self.close()  # whatever else comes over that connection may still belong to this end
+        return self.outcome_of(answer, end.request_id)
 
     def post(self, request: dict[str, Any]) -> Answer | Retry:
         """What the server says to `request`; Retry if it says nothing."""
         if self._poster is None:
             from ._http import Poster
 
-            self._poster = Poster(self._url)
+            self._poster = Poster(self._url, self._place)
         return self._poster.post(json.dumps(request).encode())
 
     def close(self) -> None:
@@ -60,24 +77,32 @@ class GameSparks:
     def outcome_of(self, answer: Answer, request_id: str) -> Outcome:
         """What the server's answer to the request of that id means."""
         status = answer.status
+        after = _seconds(answer.retry_after, answer.date)
+        found = _object(answer.body)
         if status in (401, 403):
+            if found is None:
+                whose = "a page that is not the server's (a portal's, a firewall's?)"
+                return Retry(f"{whose} refuses us: HTTP {status}", after)
             return Pause(f"the server does not let us in (HTTP {status}): check secret, credential and api_key")
-        said = _verified(answer.body, request_id)
+        said = found if _verifies(found, request_id, answer.first) else None
         if said is not None and status < 500 and status not in _NOT_NOW:
             if said.get("error"):
-                return self._refused(json.dumps(said["error"]))
+                return self._refused(json.dumps(said["error"]), after)
             if 200 <= status < 300:
                 return Delivered(self._response_of(said))
         if 300 <= status < 400:
             return Retry(f"the endpoint redirects (HTTP {status}), which is not followed: set its final address")
-        after = _seconds(answer.retry_after)
+        if 200 <= status < 300 and not answer.first and _verifies(found, request_id, True):
+            return Retry("the answer does not say which end it is for: asked again over another connection", after)
         if 200 <= status < 300:
             return Retry("what answered is not the server, or broke off (a portal's page?)", after)
         return Retry(f"the server answered HTTP {status}", after, server_error=status >= 500)
 
-    def _refused(self, words: str) -> Outcome:
+    def _refused(self, words: str, after: float | None) -> Outcome:
         """The server's own error, in which it may have repeated the secret."""
-        not_let_in = "not authori" in words.lower()
+        not_let_in, later = _NOT_LET_IN.search(words), _LATER.search(words)
+        if later and not not_let_in:  # like a server error: it may be about this end alone, and for ever
+            return Retry(f"the server says not now ({later.group().lower()})", after, server_error=True)
         for hidden in self._hidden:
             words = words.replace(hidden, "***")
         words = words[:WORDS_LIMIT]
@@ -102,18 +127,25 @@ def request_of(end: End) -> dict[str, Any]:
     }
 
 
-def _verified(body: bytes, request_id: str) -> dict[str, Any] | None:
-    """The answer, if it is the server's answer to this very request: it echoes our requestId, or has none at all and
-    carries the response's @class."""
+def _object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object that was answered; None if it is none."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(answer, dict):
-        return None
-    echoed = answer.get("requestId")
-    ours = echoed == request_id if echoed is not None else answer.get("@class") == _RESPONSE_CLASS
-    return answer if ours else None
+    return answer if isinstance(answer, dict) else None
+
+
+def _echoes(answer: dict[str, Any] | None, request_id: str) -> bool:
+    return answer is not None and answer.get("requestId") == request_id
+
+
+def _verifies(answer: dict[str, Any] | None, request_id: str, first: bool) -> bool:
+    """Whether this is the server's answer to this very request: it echoes our requestId, or has none at all and carries
+    the response's @class, and can be the answer to no other."""
+    if answer is None or answer.get("requestId") is not None:
+        return _echoes(answer, request_id)
+    return first and answer.get("@class") == _RESPONSE_CLASS
 
 
 def _is_plain(value: dict[str, Any]) -> bool:
@@ -137,17 +169,28 @@ def _deeper_than(limit: int, value: dict[str, Any]) -> bool:
     return bool(containers)
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    """`Retry-After`, in seconds or as a date (RFC 9110), as seconds from now; None if it makes no sense."""
+def _seconds(retry_after: str | None, date: str | None) -> float | None:
+    """`Retry-After`, in seconds or as a date (RFC 9110), as seconds from now; None if it makes no sense.
+
+    A date is measured against the server's own, since the player's clock may be years off.
+    """
     if retry_after is None:
         return None
     try:
         seconds = float(retry_after)
     except ValueError:
-        import email.utils  # costs 5 ms, for the rarest of answers
-
-        try:
-            seconds = email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
-        except (ValueError, TypeError, OverflowError):
+        then = _moment(retry_after)
+        if then is None:
             return None
+        seconds = (then - (_moment(date) or datetime.now(timezone.utc))).total_seconds()
     return seconds if 0 < seconds < math.inf else None
+
+
+def _moment(date: str | None) -> datetime | None:
+    import email.utils  # costs 5 ms, for the rarest of answers
+
+    try:
+        moment = email.utils.parsedate_to_datetime(date or "")
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

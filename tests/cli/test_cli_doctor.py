@@ -163,6 +163,13 @@ def test_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (switch.state, "DO_NOT_TRACK is set" in switch.said) == ("note", True)
 
 
+def test_authorities_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that names no file is passed over, which whoever set it should know."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    found = by_name(look_at_setup())["authorities"]
+    assert (found.state, found.said.startswith("REQUESTS_CA_BUNDLE names /nowhere/ca.pem")) == ("note", True)
+
+
 # The folder
 
 
@@ -306,7 +313,8 @@ def test_the_real_server(tmp_path: Path) -> None:
     [
         (replies.portal, "not the server", "Log in to this network"),
         (replies.redirect("https://elsewhere.example"), "redirects", "Set the endpoint"),
-        (replies.answer(401), "does not let us in", "GS_PYGAME_SECRET"),
+        (replies.answer(401, b"{}"), "does not let us in", "GS_PYGAME_SECRET"),
+        (replies.answer(403, b"<html>"), "not the server's", "Log in to this network"),
         (replies.answer(404), "HTTP 404", "Check the endpoint's host and path"),
         (replies.answer(501), "HTTP 501", "Check the endpoint's host and path"),  # a web server that knows no POST
         (replies.answer(503), "HTTP 503", "server's log"),
@@ -332,8 +340,27 @@ def test_a_certificate_that_is_not_valid(server: FaultServer) -> None:
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     with FaultServer(tls=context) as encrypted:
         found = asked(encrypted.url)
-    assert (found.state, "certificate is not valid" in found.said) == ("fault", True)
+    assert (found.state, "is not valid" in found.said) == ("fault", True)
     assert "never switch the check off" in (found.cure or "")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "proxy", "said", "cure"),
+    [
+        ("https://sessions.exmaple.invalid", "", "the name sessions.exmaple.invalid is not known", "spelled"),
+        ("http://127.0.0.1:1", "", "no connection to 127.0.0.1:1: refused", "Start the server"),
+        ("https://127.0.0.1:1", "http://127.0.0.1:1", "no connection to the proxy 127.0.0.1:1", "NO_PROXY"),
+    ],
+)
+def test_a_server_that_is_not_reached(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, proxy: str, said: str, cure: str
+) -> None:
+    """What is in the way, and what to do about it."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    found = asked(endpoint)
+    assert found.state == "fault"
+    assert said in found.said
+    assert cure in (found.cure or "")
 
 
 def test_a_server_that_takes_everything(server: FaultServer) -> None:

@@ -58,7 +58,7 @@ def test_no_server(command: Command, path: Path, server: FaultServer) -> None:
     server.down()
     done = command.on("flush", "--endpoint", server.url, "--timeout", "0.3")
     assert done.code == 1
-    assert done.out == "0 ends delivered, 2 left: no connection to the server, or it broke off.\n"
+    assert done.out == f"0 ends delivered, 2 left: no connection to 127.0.0.1:{server.port}: refused.\n"
     assert left(path) == ["a", "b"]
 
 
@@ -76,7 +76,7 @@ def test_a_silent_server(command: Command, path: Path, server: FaultServer) -> N
 def test_a_wrong_secret(command: Command, path: Path, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It gives up at once, and says why without saying the secret."""
     fill(path, "a")
-    server.default = replies.answer(403)
+    server.default = replies.answer(403, b"{}")
     monkeypatch.setenv("GS_PYGAME_SECRET", SECRET)
     done = command.on("flush", "--endpoint", server.url)
     assert (done.code, len(server.requests)) == (1, 1)

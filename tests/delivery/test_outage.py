@@ -135,7 +135,8 @@ FAULTS: dict[str, tuple[Reply, str]] = {
     "500": (answer(500), "HTTP 500"),
     "413 of a proxy": (answer(413, b"<html>"), "HTTP 413"),
     "redirect": (redirect("/login"), "redirects"),
-    "403": (answer(403), "does not let us in"),
+    "403": (answer(403, b"{}"), "does not let us in"),
+    "403 of a firewall": (answer(403, b"<html>"), "refuses us"),
     "not authorised": (verified(error={"authorisation": "NOT AUTHORISED"}), "does not let us in"),
     "reset before the answer": (reset_before, "broke off"),
     "reset amid the answer": (reset_amid, "broke off"),
@@ -209,9 +210,8 @@ def test_a_bad_certificate_is_one_error(tls_server: FaultServer, start: Start, l
         eventually(lambda so_far=attempts: tls_server.connections >= so_far)  # type: ignore[misc]
     assert tls_server.requests == []
     assert plugin.status().ready == 1
-    assert log.ours(logging.ERROR) == [
-        "gs_pygame: the server's certificate is not valid; nothing was sent; kept, and tried again later"
-    ]
+    why = f"the certificate of 127.0.0.1:{tls_server.port} is not valid (unable to get local issuer certificate)"
+    assert log.ours(logging.ERROR) == [f"gs_pygame: {why}; nothing was sent; kept, and tried again later"]
     assert log.ours(logging.WARNING) == []
     assert QUOTED not in log.text
 

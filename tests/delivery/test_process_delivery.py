@@ -69,7 +69,7 @@ def test_what_was_left_before_goes_along(server: FaultServer, folder: Path) -> N
 
 def test_a_server_that_does_not_let_us_in_is_asked_once(folder: Path) -> None:
     """Nothing can be delivered within the limit: the process goes at once, and the end is kept."""
-    with FaultServer(answer(401)) as server:
+    with FaultServer(answer(401, b"{}")) as server:
         played(script("pass"), folder, server.url)
         assert server.wait_for(1)
         gone(folder, within=5.0)

@@ -11,7 +11,20 @@ from typing import Literal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from network_kit import NO_CONNECTION, NOT_THE_SERVER, PATH, QUOTED, SECRET, Log, delivered, end, redirected, status
+from network_kit import (
+    BROKEN_OFF,
+    NO_HTTP,
+    NOT_THE_SERVER,
+    PATH,
+    QUOTED,
+    SECRET,
+    Log,
+    anywhere,
+    delivered,
+    end,
+    redirected,
+    status,
+)
 
 from gs_pygame import EndSessionResponse
 from gs_pygame.destinations import Delivered, GameSparks, Outcome, Pause, Rejected, Retry, _http
@@ -34,6 +47,25 @@ LIMIT = _http.ANSWER_LIMIT
 
 def not_let_in(code: int) -> Pause:
     return Pause(f"the server does not let us in (HTTP {code}): check secret, credential and api_key")
+
+
+def refused_by_a_page(code: int) -> Retry:
+    return Retry(f"a page that is not the server's (a portal's, a firewall's?) refuses us: HTTP {code}")
+
+
+def not_now(word: str) -> Retry:
+    return Retry(f"the server says not now ({word})", server_error=True)
+
+
+LATER = {
+    "timeout": "timeout",
+    "REQUEST_TIMED_OUT": "timed_out",
+    "Your request has been throttled": "throttl",
+    "The game is in maintenance": "maintenance",
+    "system busy": "busy",
+    "TOO_MANY_REQUESTS": "too_many",
+}
+"""What GameSparks or a server like it may say of itself, not of an end; and the word that is found in it."""
 
 
 def bad_header(request: Request, wire: Wire) -> None:
@@ -103,10 +135,21 @@ ANSWERS: dict[str, tuple[Reply, Outcome]] = {
         verified(error={"authentication": "Not authorized"}),
         Pause('the server does not let us in: {"authentication": "Not authorized"}'),
     ),
-    # 401, 403: pause
-    "401": (answer(401), not_let_in(401)),
-    "403": (answer(403, b"Forbidden"), not_let_in(403)),
+    "NOTAUTHORIZED": (
+        verified(error={"authentication": "NOTAUTHORIZED"}),
+        Pause('the server does not let us in: {"authentication": "NOTAUTHORIZED"}'),
+    ),
+    # a verified answer with an `error` that says "later": retry
+    **{f"error: {words}": (verified(error={"error": words}), not_now(matched)) for words, matched in LATER.items()},
+    "error, HTTP 400: timeout": (verified(400, error={"error": "timeout"}), not_now("timeout")),
+    "error of another: timeout": (verified(requestId="d_other", error={"error": "timeout"}), NOT_THE_SERVER),
+    # 401, 403 in the server's own JSON: pause; by anybody else's page: retry
+    "401": (answer(401, b"{}"), not_let_in(401)),
+    "403": (answer(403, b'{"error": "The API key or the secret is wrong."}'), not_let_in(403)),
     "403 with an error": (verified(403, error={"a": 1}), not_let_in(403)),
+    "401, empty": (answer(401), refused_by_a_page(401)),
+    "403 of an application firewall": (answer(403, b"<html>Request blocked.</html>"), refused_by_a_page(403)),
+    "403, a JSON text": (answer(403, b'"Forbidden"'), refused_by_a_page(403)),
     # 2xx that is not verified: retry
     "portal": (portal, NOT_THE_SERVER),
     "empty": (answer(200), NOT_THE_SERVER),
@@ -129,10 +172,10 @@ ANSWERS: dict[str, tuple[Reply, Outcome]] = {
     "verified error in a 429": (verified(429, error={"a": 1}), status(429)),
     "verified, without an error, in a 400": (verified(400), status(400)),
     # the connection: retry
-    "reset before the answer": (reset_before, NO_CONNECTION),
-    "reset amid the answer": (reset_amid, NO_CONNECTION),
+    "reset before the answer": (reset_before, BROKEN_OFF),
+    "reset amid the answer": (reset_amid, BROKEN_OFF),
     "truncated": (truncated, NOT_THE_SERVER),
-    "no HTTP": (lambda request, wire: wire.send(b"SSH-2.0-OpenSSH_9.6\r\n"), NO_CONNECTION),
+    "no HTTP": (lambda request, wire: wire.send(b"SSH-2.0-OpenSSH_9.6\r\n"), NO_HTTP),
 }
 
 
@@ -147,7 +190,7 @@ def test_what_comes_back_decides(
 ) -> None:
     """Section 7's table. Whatever comes back, the secret is in no log at DEBUG, no outcome, no repr and no output."""
     server.script(reply)
-    came = destination.deliver(end())
+    came = anywhere(destination.deliver(end()))
     assert came == outcome
     assert len(server.requests) == 1
     shown = [log.text, repr(came), repr(destination), *capfd.readouterr()]

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import gs_pygame
-from gs_pygame import ConfigurationError, GsPygameError, Settings, testing
+from gs_pygame import ConfigurationError, GsPygameError, Settings, _address, testing
 from gs_pygame.destinations.gamesparks import GameSparks
 
 RIGHT: dict[str, Any] = {"app": "Starfall", "author": "Example Studio", "endpoint": "https://sessions.example.com"}
@@ -158,7 +158,8 @@ def test_http_to_another_computer_is_refused(host: str) -> None:
 def test_the_api_key_is_filled_in() -> None:
     """`{api_key}` in the endpoint stands for the key; without one it is an error that says so."""
     resolved = checked(endpoint="https://{api_key}.example.com/{api_key}", api_key="k123")
-    assert resolved.filled_endpoint == "https://k123.example.com/k123"
+    assert _address.filled(resolved.filled_endpoint) == "https://k123.example.com/k123"
+    assert _address.place(resolved.filled_endpoint) == "***.example.com:443"
     assert "api_key" in complaint(endpoint="https://{api_key}.example.com")
 
 
@@ -239,9 +240,16 @@ def test_the_players_switches_always_win(switch: str, enabled: bool) -> None:
 
 
 @pytest.mark.parametrize("switch", ["GS_PYGAME_DISABLED", "DO_NOT_TRACK"])
-@pytest.mark.parametrize("value", ["", "0"])
+@pytest.mark.parametrize("value", ["1", "true", "YES", "on", "2", "please", "00", "falsch"])
+def test_a_switch_that_says_anything_is_on(switch: str, value: str) -> None:
+    """Who sets it means it, but for a no."""
+    assert checked({switch: value}).enabled is False
+
+
+@pytest.mark.parametrize("switch", ["GS_PYGAME_DISABLED", "DO_NOT_TRACK"])
+@pytest.mark.parametrize("value", ["", " ", "0", "no", "off", "false", "False", "NO", "Off", "0\n"])
 def test_a_switch_that_is_off_changes_nothing(switch: str, value: str) -> None:
-    """Empty or 0 is off; the game's own enabled=False still holds."""
+    """Empty or a no is off; the game's own enabled=False still holds."""
     assert checked({switch: value}).enabled is True
     assert checked({switch: value}, enabled=False).enabled is False
 

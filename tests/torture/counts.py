@@ -16,6 +16,9 @@ Large, by hand, from the project's root (the times are those of two cores):
             python -m pytest -q tests/torture/test_fuzz.py --basetemp=/dev/shm/fuzz || break
     done
 
+    # 10,000 sequences of HTTP: five minutes
+    GS_PYGAME_HTTP=10000 python -m pytest tests/torture/test_http.py
+
 GS_PYGAME_SEED=7 repeats what a failure showed: what each game does, how long it lives, which cases are made. What two
 processors make of it, no seed can decide.
 """
@@ -50,6 +53,9 @@ AMID_KILLS = _number("AMID_KILLS", 12)
 
 FUZZ = _number("FUZZ", 150)
 """Cases of each fuzz test."""
+
+HTTP = _number("HTTP", 150)
+"""Sequences of answers over HTTP, each to a few ends."""
 
 SEED = _number("SEED", random.SystemRandom().randrange(10**6))
 """Decides everything that is drawn."""
