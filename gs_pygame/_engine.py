@@ -288,6 +288,10 @@ class Engine:
                 self._journal.add([Entry(Login(self._lifecycle.session_id), self._script_data.known, player_id)])
                 self._write_in_frame()
 
+    def set_script_data(self, source: Any) -> None:
+        """From now on this goes along, or is asked for it."""
+        self._script_data.source = source
+
     def unsent(self) -> Path | None:
         """The run file of this run if something on disk is unsent, and may be sent; else None."""
         run_file = self._storage.run_file

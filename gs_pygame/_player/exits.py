@@ -1,9 +1,11 @@
-"""The ways out of a process: its end, by an uncaught exception or not, and a fork. No signal handlers and no excepthook:
-they are the game's, and programs go on after a call of sys.excepthook (threads, PyQt's slots, a prompt, a crash reporter).
+"""The ways out of a process: its end, by an uncaught exception or not, and a fork.
 
-Python sets sys.last_type and sys.last_traceback before it shows an exception that ends a program, and so do prompts and
-toolkits that go on. What tells them apart is where the traceback begins: an exception has ended the program if it left
-the main thread's very first frame, which still runs whenever somebody else shows an exception.
+No signal handlers and no excepthook: they are the game's, and a call of sys.excepthook is no end (forwarded exceptions
+of threads, PyQt's slots, a prompt, a crash reporter that goes on).
+
+Python sets sys.last_type and sys.last_traceback before it shows an exception that ends a program; so do prompts and
+toolkits that go on. Where the traceback begins tells them apart: an exception has ended the program if it left the main
+thread's very first frame, which is still running whenever anybody else shows one.
 
 Where nothing of this runs (os._exit or os.abort in a game's excepthook, a fatal signal), the next start finds an
 abnormal end.

@@ -7,9 +7,7 @@ sets no handlers, and changes no event.
 
 from __future__ import annotations
 
-import functools
 import logging
-import pkgutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -22,6 +20,7 @@ import pygame.event
 import pygame.key
 
 from .._messages import Reason
+from .stand_in import StandIn
 
 log = logging.getLogger("gs_pygame")
 
@@ -142,7 +141,7 @@ class Adapter:
             elif isinstance(events, (list, tuple)):  # a look at anything else might take something out of it
                 for event in events:
                     self._look_at(event)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged
             self._log_fault()
         self.sample()
         return None
@@ -151,7 +150,7 @@ class Adapter:
         """A game got one event, or NOEVENT, or what a function of its own gives."""
         try:
             self._look_at(event)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged
             self._log_fault()
         self.sample()
 
@@ -219,7 +218,7 @@ class Adapter:
         """Promise 4: nothing that the plugin does raises into the game."""
         try:
             step(*values)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged
             self._log_fault()
 
     def _log_fault(self) -> None:
@@ -228,18 +227,11 @@ class Adapter:
             log.exception("gs_pygame: unexpected fault while watching the window; the game goes on")
 
 
-class _Hook:
-    """Stands in for a function of pygame, or for what a game has put in its place, and passes for it.
-
-    It is told apart by `type()` alone: asked for its class, its attributes or its repr it answers as the function. It
-    copies as itself, and pickles as pygame's function of that name, which is there without us too. Being no function,
-    it does not bind when it is put on a class.
-    """
+class _Hook(StandIn):
+    """Stands in for a function of pygame, or for what a game has put in its place. `after` is told of each result."""
 
     def __init__(self, module: ModuleType, name: str, after: Callable[[Any], Any]) -> None:
-        self.original = getattr(module, name)
-        own = set(dir(self.original)).difference(dir(type(self)))  # __self__, __code__ and what else a function has
-        functools.update_wrapper(self, self.original, own.union(functools.WRAPPER_ASSIGNMENTS))
+        super().__init__(getattr(module, name), f"{module.__name__}:{name}")
         self.after = after
         self._module = module
         self._name = name
@@ -247,22 +239,6 @@ class _Hook:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = self.original(*args, **kwargs)
         return self.after(result) or result
-
-    @property
-    def __class__(self) -> Any:
-        return self.original.__class__
-
-    def __repr__(self) -> str:
-        return repr(self.original)
-
-    def __copy__(self) -> _Hook:
-        return self
-
-    def __deepcopy__(self, memo: object) -> _Hook:
-        return self
-
-    def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
-        return pkgutil.resolve_name, (f"{self._module.__name__}:{self._name}",)
 
     def put(self) -> None:
         setattr(self._module, self._name, self)
