@@ -310,6 +310,10 @@ class Engine:
                 self._journal.add([Entry(Login(self._lifecycle.session_id), self._script_data.known, player_id)])
                 self._write_in_frame()
 
+    def set_script_data(self, source: Any) -> None:
+        """From now on this goes along, or is asked for it."""
+        self._script_data.source = source
+
     def farewell(self) -> None:
         """The game may go at any moment, without a word."""
         if self._unsent():

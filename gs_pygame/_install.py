@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ._errors import AlreadyInstalledError, NotInstalledError
-from ._messages import EndSessionResponse
+from ._messages import EndSessionResponse, Reason
 from ._plugin import SessionPlugin
 from ._settings import Consent, OnDelivered, ScriptData, Settings
 
@@ -69,23 +69,56 @@ def install(
     Unset settings are asked of the environment: GS_PYGAME_ENDPOINT, _API_KEY, _SECRET, _PLAYER_ID, _DATA_DIR,
     _BACKGROUND_GRACE. GS_PYGAME_DISABLED=1 and DO_NOT_TRACK=1 always win.
 
-    Called again with equal settings it returns the same plugin. Raises ConfigurationError if a setting is wrong,
-    PygameNotFoundError without a working pygame, and AlreadyInstalledError for other settings before `close()`.
+    Called again with equal settings it returns the same plugin. Functions are equal if they have the same name in the
+    same module, since one that is loaded again makes them anew; the newer one is called from then on. Raises
+    ConfigurationError if a setting is wrong, PygameNotFoundError without a working pygame, and AlreadyInstalledError
+    for other settings before `close()`.
     """
     global _plugin, _asked
     settings = Settings(**locals())
     asked = settings.resolved(os.environ)
     if _plugin is not None and _asked is not None and not _plugin.closed:
-        differing = _asked.differing(asked)
-        if differing:
-            raise AlreadyInstalledError(
-                f"gs_pygame is installed already, with other values of {', '.join(differing)}: "
-                "call close() on the first plugin before you install another"
-            )
-        return _plugin
+        if not isinstance(_plugin, _MakingWay):
+            differing = _asked.differing(asked)
+            if differing:
+                raise AlreadyInstalledError(
+                    f"gs_pygame is installed already, with other values of {', '.join(differing)}: "
+                    "call close() on the first plugin before you install another"
+                )
+            _plugin._adopt(asked)
+            return _plugin
+        if asked.enabled:
+            asked.validate()
+        _plugin._close("explicit")
     _plugin = make_plugin(settings)
-    _asked = asked
+    _asked = asked.as_asked()
     return _plugin
+
+
+def install_unless_the_game_does(settings: Settings) -> None:
+    """Install a plugin that makes way for the first one that `install` is asked for. Raises as that does."""
+    global _plugin, _asked
+    _plugin = _MakingWay(settings)
+    _asked = settings
+
+
+class _MakingWay(SessionPlugin):
+    """Begins no session before somebody plays: a game that has installed its own by then has one session."""
+
+    def _begin(self) -> None:
+        self._adapter.signals = _Beginning(super()._begin)
+
+
+class _Beginning:
+    """Takes the window's signals until there is an engine: `begin` at the first that tells of play."""
+
+    alert = True
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self.playing = self.back = begin
+
+    def leave(self, reason: Reason) -> None:
+        """Nobody has been there yet."""
 
 
 def installed() -> SessionPlugin:

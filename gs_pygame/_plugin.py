@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ class SessionPlugin:
         self._clock = clock or SystemClock()
         self._adapter, self._about = self._meet_pygame(focused, visible)
         self._folder = self.settings.folder.absolute()  # a game may change its working directory later
-        self._apply(consent.effective(self._folder, self.settings.consent))
+        self._begin()
         self._watch = ExitWatch(self._close, self._forked)
         if self.settings.hook:
             self._adapter.hook()
@@ -176,6 +177,15 @@ class SessionPlugin:
             version(),
         )
         return Adapter(self.settings.background_on, self._tell, self._farewell, focused, visible), about
+
+    def _begin(self) -> None:
+        self._apply(consent.effective(self._folder, self.settings.consent))
+
+    def _adopt(self, settings: Settings) -> None:
+        """The same settings again, whose functions may be newer."""
+        self.settings = replace(self.settings, script_data=settings.script_data, on_delivered=settings.on_delivered)
+        if self._engine:
+            self._engine.set_script_data(settings.script_data)
 
     def _apply(self, consent: Consent) -> None:
         if consent == "denied":

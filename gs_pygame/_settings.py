@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -154,9 +155,26 @@ class Settings:
             return _from_home(Path(self.data_dir))
         return _user_data_dir() / str(self.author) / str(self.app)
 
+    def as_asked(self) -> Settings:
+        """These settings as they are now: a game may change its dictionary later."""
+        return replace(self, script_data=dict(self.script_data)) if isinstance(self.script_data, Mapping) else self
+
     def differing(self, other: Settings) -> list[str]:
-        """The names of the settings that differ; functions compare by identity."""
-        return [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
+        """The names of the settings that differ. A function is the same one if it has the same name in the same module:
+        a module that is loaded again, or a cell that is run again, makes all of its functions anew."""
+        return [f.name for f in fields(self) if not _is_same(getattr(self, f.name), getattr(other, f.name))]
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return bool(one == other) or (callable(one) and callable(other) and _name_of(one) == _name_of(other))
+
+
+def _name_of(function: Any) -> tuple[str, str]:
+    """Of a function, of what a partial calls, or of the class of anything else that can be called."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return named.__module__, named.__qualname__
 
 
 def _user_data_dir() -> Path:

@@ -1,14 +1,25 @@
-"""The ways out of a process: atexit, an uncaught exception, a fork. No signal handlers: they are the game's."""
+"""The ways out of a process: its end, by an uncaught exception or not, and a fork.
+
+No signal handlers and no excepthook: they are the game's, and a call of sys.excepthook is no end (forwarded exceptions
+of threads, PyQt's slots, a prompt, a crash reporter that goes on).
+
+Python sets sys.last_type and sys.last_traceback before it shows an exception that ends a program; so do prompts and
+toolkits that go on. Where the traceback begins tells them apart: an exception has ended the program if it left the main
+thread's very first frame, which is still running whenever anybody else shows one.
+
+Where nothing of this runs (os._exit or os.abort in a game's excepthook, a fatal signal), the next start finds an
+abnormal end.
+"""
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import sys
+import threading
 import weakref
 from collections.abc import Callable
-from types import TracebackType
+from types import FrameType
 
 from .._messages import Reason
 
@@ -16,8 +27,9 @@ _watching: weakref.WeakSet[ExitWatch] = weakref.WeakSet()
 
 
 def reason_of(error: type[BaseException] | None) -> Reason:
-    """Why a process ends on this exception: asking it to stop is no crash."""
-    return "quit" if error is None or issubclass(error, (KeyboardInterrupt, SystemExit, GeneratorExit)) else "crash"
+    """Why a process ends on this exception. What is no Exception asks it to stop (Ctrl-C, sys.exit, a cancelled task),
+    and so does a group that holds one such: trio's Ctrl-C comes as a group."""
+    return "crash" if error is not None and issubclass(error, Exception) else "quit"
 
 
 class ExitWatch:
@@ -26,18 +38,13 @@ class ExitWatch:
     def __init__(self, on_exit: Callable[[Reason], None], on_fork: Callable[[], None]) -> None:
         self._on_exit = on_exit
         self._on_fork = on_fork
-        self._previous = sys.excepthook
-        self._active = True
-        sys.excepthook = self._excepthook
+        self._first_frame = _first_frame()
         atexit.register(self._at_exit)
         _watching.add(self)
 
     def stop(self) -> None:
-        """Put back what is still ours; where someone wrapped us, pass through from now on."""
-        self._active = False
+        """Watch no longer."""
         atexit.unregister(self._at_exit)
-        if sys.excepthook == self._excepthook:
-            sys.excepthook = self._previous
         _watching.discard(self)
 
     def forked(self) -> None:
@@ -45,21 +52,17 @@ class ExitWatch:
         self._on_fork()
 
     def _at_exit(self) -> None:
-        self._on_exit("quit")
-
-    def _excepthook(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        if self._active:
-            self._on_exit(reason_of(kind))
-            if kind is KeyboardInterrupt:
-                _remind_of_the_interrupt()
-        self._previous(kind, error, trace)
+        trace = getattr(sys, "last_traceback", None)
+        ended_by_it = trace is not None and trace.tb_frame is self._first_frame
+        self._on_exit(reason_of(sys.last_type if ended_by_it else None))
 
 
-def _remind_of_the_interrupt() -> None:
-    """Python dies of SIGINT after an uncaught KeyboardInterrupt, unless source code was evaluated since: it then exits
-    with 1. A namedtuple evaluates source code, and so does an import of requests."""
-    with contextlib.suppress(KeyboardInterrupt):
-        exec("raise KeyboardInterrupt")
+def _first_frame() -> FrameType:
+    """Of the main thread: the program's, or that of what runs it."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0, sys._getframe())
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame
 
 
 def _after_fork() -> None:

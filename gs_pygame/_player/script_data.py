@@ -15,13 +15,13 @@ class ScriptData:
     """`source`: a mapping, a function that gives one, or None. `known`: the last value, as JSON. The game's thread."""
 
     def __init__(self, source: Any) -> None:
-        self._source = source
+        self.source = source
         self.known = "{}" if source is None or callable(source) else dump_script_data(source)
 
     def ask(self, extra: Mapping[str, Any] | None) -> str:
         """The present value with `extra`, as JSON; the last known one if it cannot be used."""
         try:
-            source = self._source
+            source = self.source
             value = (source() if callable(source) else source) or {}
             return dump_script_data({**value, **(extra or {})})
         except Exception as error:  # noqa: BLE001 - the game's own function; the end goes all the same

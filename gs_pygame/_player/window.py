@@ -7,13 +7,11 @@ sets no handlers, and changes no event.
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from operator import attrgetter
-from types import ModuleType
+from types import BuiltinFunctionType, GeneratorType, ModuleType
 from typing import Any, Literal, Protocol
 
 import pygame
@@ -22,6 +20,7 @@ import pygame.event
 import pygame.key
 
 from .._messages import Reason
+from .stand_in import StandIn
 
 log = logging.getLogger("gs_pygame")
 
@@ -31,7 +30,6 @@ WAIT_SLICE = 100
 _OUT = frozenset({pygame.WINDOWMINIMIZED, pygame.WINDOWHIDDEN})
 _IN = frozenset({pygame.WINDOWFOCUSGAINED, pygame.WINDOWRESTORED, pygame.WINDOWSHOWN})
 _TELLING = _OUT | _IN | {pygame.QUIT, pygame.WINDOWFOCUSLOST}
-_type_of = attrgetter("type")
 
 
 class _Anything(dict[str, Any]):
@@ -130,21 +128,42 @@ class Adapter:
             return
         self._guarded(self._look, focused)
 
-    def after_events(self, events: list[Any]) -> None:
-        """A game got `events` from the queue."""
-        if self._knows_focus and _QUIT_IS_FOUND:  # what tells of the focus, a sample says better
-            if _ANY_QUIT in events:
-                self._guarded(self._hear, pygame.QUIT)
-        elif events and not _TELLING.isdisjoint(map(_type_of, events)):
-            for event in events:
-                self._guarded(self._hear, event.type)
+    def after_events(self, events: Any) -> Any:
+        """A game got `events`: pygame's list, or what a function gives that it put in the place of `get`. It gets what
+        this returns in their stead, if anything."""
+        kind = type(events)
+        if kind is GeneratorType:
+            return self._in_passing(events)
+        try:
+            if kind is list and self._knows_focus and _QUIT_IS_FOUND:  # what tells of the focus, a sample says better
+                if _ANY_QUIT in events:
+                    self._hear(pygame.QUIT)
+            elif isinstance(events, (list, tuple)):  # a look at anything else might take something out of it
+                for event in events:
+                    self._look_at(event)
+        except Exception:  # noqa: BLE001 - logged
+            self._log_fault()
         self.sample()
+        return None
 
     def after_event(self, event: Any) -> None:
-        """A game got one event, or NOEVENT."""
-        if event.type in _TELLING:
-            self._guarded(self._hear, event.type)
+        """A game got one event, or NOEVENT, or what a function of its own gives."""
+        try:
+            self._look_at(event)
+        except Exception:  # noqa: BLE001 - logged
+            self._log_fault()
         self.sample()
+
+    def _look_at(self, event: Any) -> None:
+        type_ = getattr(event, "type", None)
+        if isinstance(type_, int) and type_ in _TELLING:
+            self._hear(type_)
+
+    def _in_passing(self, events: Iterator[Any]) -> Iterator[Any]:
+        """The same events, each looked at when the game takes it."""
+        for event in events:
+            self.after_event(event)
+            yield event
 
     def _before_quit(self) -> None:
         self._guarded(self._hear, pygame.QUIT)
@@ -199,38 +218,39 @@ class Adapter:
         """Promise 4: nothing that the plugin does raises into the game."""
         try:
             step(*values)
-        except Exception:
-            if not self._faulted:
-                self._faulted = True
-                log.exception("gs_pygame: unexpected fault while watching the window; the game goes on")
+        except Exception:  # noqa: BLE001 - logged
+            self._log_fault()
+
+    def _log_fault(self) -> None:
+        if not self._faulted:
+            self._faulted = True
+            log.exception("gs_pygame: unexpected fault while watching the window; the game goes on")
 
 
-class _Hook:
-    """Stands in for a function of pygame. Being no function, it does not bind when it is put on a class."""
+class _Hook(StandIn):
+    """Stands in for a function of pygame, or for what a game has put in its place. `after` is told of each result."""
 
-    def __init__(self, module: ModuleType, name: str, after: Callable[[Any], None]) -> None:
-        functools.update_wrapper(self, getattr(module, name))
-        self._module = module
-        self.original = getattr(module, name)
+    def __init__(self, module: ModuleType, name: str, after: Callable[[Any], Any]) -> None:
+        super().__init__(getattr(module, name), f"{module.__name__}:{name}")
         self.after = after
+        self._module = module
         self._name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = self.original(*args, **kwargs)
-        self.after(result)
-        return result
+        return self.after(result) or result
 
     def put(self) -> None:
         setattr(self._module, self._name, self)
 
     def remove(self) -> None:
-        if getattr(self._module, self._name) is self:
+        if getattr(self._module, self._name, None) is self:
             setattr(self._module, self._name, self.original)
         self.after = _nothing
 
 
 class _QuitHook(_Hook):
-    def __init__(self, module: ModuleType, name: str, after: Callable[[Any], None], before: Callable[[], None]) -> None:
+    def __init__(self, module: ModuleType, name: str, after: Callable[[Any], Any], before: Callable[[], None]) -> None:
         super().__init__(module, name, after)
         self._before = before
 
@@ -240,23 +260,26 @@ class _QuitHook(_Hook):
 
 
 class _WaitHook(_Hook):
-    """Waits in slices where no event would tell that the player has left or come back."""
+    """Waits in slices where no event would tell that the player has left or come back. Only for pygame's own function:
+    who knows what a game's does with a time-out."""
 
     def __init__(
         self,
         module: ModuleType,
         name: str,
-        after: Callable[[Any], None],
+        after: Callable[[Any], Any],
         between: Callable[[], None],
         must_slice: Callable[[], bool],
     ) -> None:
         super().__init__(module, name, after)
         self._between = between
         self._must_slice = must_slice
+        self._is_pygames = isinstance(self.original, BuiltinFunctionType)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         timeout = args[0] if args else kwargs.get("timeout", 0)
-        if len(args) > 1 or kwargs.keys() - {"timeout"} or not isinstance(timeout, int) or not self._must_slice():
+        odd = len(args) > 1 or kwargs.keys() - {"timeout"} or not isinstance(timeout, int)
+        if odd or not self._is_pygames or not self._must_slice():
             return super().__call__(*args, **kwargs)
         deadline = time.monotonic() + timeout / 1000 if timeout > 0 else None
         while True:

@@ -1,4 +1,5 @@
-"""`gs-pygame run`: an unmodified script or module, with the plugin installed before its first line."""
+"""`gs-pygame run`: an unmodified script or module, with the plugin installed before its first line. Where the game
+installs one itself, that one plays, with the game's own settings."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from .._errors import ConfigurationError
-from .._install import install
+from .._install import install_unless_the_game_does
+from .._settings import Settings
 
 AUTHOR = "gs_pygame"
 """Of a game whose author is not told."""
@@ -31,13 +33,14 @@ def main(words: list[str]) -> int:
     target, *its_words = arguments.game
     try:
         start = _module(target) if arguments.module else _script(target)
-        install(
+        settings = Settings(
             app=arguments.app or (target.replace(".", "-") if arguments.module else Path(target).stem),
             author=arguments.author,
             endpoint=arguments.endpoint,
             background_grace=arguments.grace,
             data_dir=arguments.data_dir,
         )
+        install_unless_the_game_does(settings)
     except (ConfigurationError, ImportError, OSError, SyntaxError) as error:
         print(f"gs-pygame run: {error}", file=sys.stderr)
         return 2

@@ -19,6 +19,7 @@ from typing import Any
 
 import pygame
 
+from .._player.stand_in import StandIn
 from ._play import FRAME, Play
 
 Playing = Callable[[], Play | None]
@@ -91,8 +92,16 @@ def _replaced() -> Iterator[tuple[Any, str, Callable[[Playing, Any], Any]]]:
 
 
 def _standing_in(real: Any) -> Callable[[Any], Any]:
-    """Looks like `real`; a staticmethod, since that does not bind when a game puts it on a class."""
-    return lambda fake: staticmethod(functools.wraps(real)(fake))
+    return lambda fake: _Fake(real, fake)
+
+
+class _Fake(StandIn):
+    def __init__(self, real: Any, fake: Callable[..., Any]) -> None:
+        super().__init__(real, f"{real.__module__}:{real.__name__}")
+        self._fake = fake
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._fake(*args, **kwargs)
 
 
 def _look(name: str, playing: Playing, real: Any) -> Any:

@@ -124,27 +124,95 @@ def test_the_previous_excepthook_runs(folder: Path) -> None:
     assert on_disk(folder) == ([("ready", "crash")], 0)
 
 
-def test_close_puts_the_excepthook_back(folder: Path) -> None:
-    """After close() the hook is the one of before; the exception is none of ours."""
-    done = run(game("plugin.close()\nprint(sys.excepthook is before)\n1 / 0"), folder, "hooked")
-    assert done.stdout.splitlines() == ["playing", "True", "previous hook saw ZeroDivisionError"]
-    assert on_disk(folder) == ([("ready", "quit")], 0)
+def test_the_excepthook_stays_what_it_is(folder: Path) -> None:
+    """Programs behave differently while it is Python's own (PyQt5 aborts only then), so the plugin puts none there."""
+    done = run(GAME + "    print(sys.excepthook is sys.__excepthook__)", folder)
+    assert done.stdout.splitlines() == ["playing", "True"]
 
 
-WRAPPED = """ours = sys.excepthook
-def after(kind, error, trace):
-    print("later hook", flush=True)
-    ours(kind, error, trace)
-sys.excepthook = after
-plugin.close() if "closed" in sys.argv else None
-1 / 0"""
+HOOKS = {
+    "does not chain": "sys.excepthook = lambda *error: print('sorry')",
+    "raises": "sys.excepthook = lambda *error: 1 / 0",
+    "leaves": "sys.excepthook = lambda *error: sys.exit(1)",
+    "shortens the traceback": "sys.excepthook = lambda kind, error, trace: error.with_traceback(None)",
+}
 
 
-@pytest.mark.parametrize(("closed", "reason"), [("open", "crash"), ("closed", "quit")])
-def test_a_hook_set_after_ours_stays_and_the_chain_holds(folder: Path, closed: str, reason: str) -> None:
-    """Someone wrapped our hook: all three run, and after close() ours only passes on."""
-    done = run(game(WRAPPED), folder, "hooked", closed)
-    assert done.stdout.splitlines() == ["playing", "later hook", "previous hook saw ZeroDivisionError"]
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_crash_is_one_whatever_the_games_own_hook_does(folder: Path, hook: str) -> None:
+    """A hook that the game sets after install() need not know of us."""
+    done = run(game(f"{HOOKS[hook]}\nraise ValueError"), folder)
+    assert done.returncode == 1
+    assert on_disk(folder) == ([("ready", "crash")], 0)
+
+
+@pytest.mark.parametrize("name", ["thread", "function", "module"])
+def test_a_crash_is_one_wherever_the_plugin_was_installed(folder: Path, tmp_path: Path, name: str) -> None:
+    """In another thread than the main one, in a function, in a module that the game imports."""
+    (tmp_path / "installing.py").write_text("def install(again):\n    again()\n")
+    then = f"""plugin.close()
+def again():
+    gs_pygame.install(app="A", author="B", endpoint="{ENDPOINT}", data_dir=sys.argv[1])
+def thread():
+    import threading
+    thread = threading.Thread(target=again)
+    thread.start()
+    thread.join()
+def module():
+    sys.path.insert(0, {str(tmp_path)!r})
+    import installing
+    installing.install(again)
+def function():
+    again()
+{name}()
+raise ValueError"""
+    run(game(then), folder)
+    assert [reason for _, reason in on_disk(folder)[0]] == ["quit", "crash"]
+
+
+GOES_ON = {
+    "a thread's exception, forwarded": (
+        "import threading\n"
+        "threading.excepthook = lambda it: sys.excepthook(it.exc_type, it.exc_value, it.exc_traceback)\n"
+        "thread = threading.Thread(target=lambda: 1 / 0)\nthread.start()\nthread.join()"
+    ),
+    "a callback out of C, as PyQt's slots are": "import ctypes\nctypes.pythonapi.PyRun_SimpleString(b'1 / 0')",
+    "a prompt": "import code\nat = code.InteractiveConsole(globals())\nat.push('1 / 0')\nat.push('x = = 1')",
+    "a crash reporter": "try:\n    1 / 0\nexcept ZeroDivisionError:\n    sys.excepthook(*sys.exc_info())",
+}
+
+
+@pytest.mark.parametrize("how", GOES_ON)
+def test_a_program_that_shows_an_exception_and_goes_on_has_not_ended(folder: Path, how: str) -> None:
+    """The session goes on, EndSessionRequest raises nothing, another one begins, and the program's end is a quit."""
+    then = "print(plugin.session.state)\ngs_pygame.EndSessionRequest({'level': 1}).send()\nplugin.start_session()"
+    done = run(game(f"{GOES_ON[how]}\n{then}"), folder)
+    assert (done.stdout.splitlines(), done.returncode) == (["playing", "active"], 0)
+    assert "Error" in done.stderr
+    assert on_disk(folder) == ([("ready", "explicit"), ("ready", "quit")], 0)
+
+
+def test_a_crash_after_such_exceptions_is_one(folder: Path) -> None:
+    """The last exception is the one that counts."""
+    run(game("\n".join([*GOES_ON.values(), "raise ValueError"])), folder)
+    assert on_disk(folder) == ([("ready", "crash")], 0)
+
+
+GROUPS = pytest.mark.skipif(sys.version_info < (3, 11), reason="groups are of Python 3.11")
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("KeyboardInterrupt", "quit"),
+        ("__import__('asyncio').CancelledError", "quit"),
+        pytest.param("BaseExceptionGroup('', [KeyboardInterrupt(), OSError()])", "quit", marks=GROUPS),
+        pytest.param("ExceptionGroup('', [OSError()])", "crash", marks=GROUPS),
+    ],
+)
+def test_who_was_asked_to_stop_has_not_crashed(folder: Path, error: str, reason: str) -> None:
+    """Ctrl-C is a quit in the shapes that asyncio and trio give it, too: bare, as a cancelled task, within a group."""
+    run(game(f"raise {error}"), folder)
     assert on_disk(folder) == ([("ready", reason)], 0)
 
 

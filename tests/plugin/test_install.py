@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import functools
 import inspect
+import pickle
+import pydoc
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pygame
 import pytest
@@ -72,10 +79,55 @@ def test_other_settings_are_refused_by_name(player: Player) -> None:
 
 
 def test_other_functions_are_other_settings(player: Player) -> None:
-    """Two functions that do the same are not equal."""
-    gs_pygame.install(**GIVEN, script_data=lambda: {"level": 1})
+    """Two functions that do the same are not equal under different names."""
+
+    def one() -> dict[str, int]:
+        return {"level": 1}
+
+    gs_pygame.install(**GIVEN, script_data=one)
     with pytest.raises(AlreadyInstalledError, match="script_data"):
         gs_pygame.install(**GIVEN, script_data=lambda: {"level": 1})
+
+
+MODULE = """
+import functools, gs_pygame
+def named(given={level}): return {{"level": given}}
+class Callable:
+    def __call__(self): return {{"level": {level}}}
+    def method(self): return {{"level": {level}}}
+plugin = gs_pygame.install(**GIVEN, script_data={function}, on_delivered=lambda *told: TOLD.append({level}))
+"""
+
+
+@pytest.mark.parametrize(
+    "function", ["named", "lambda: named()", "Callable()", "Callable().method", "functools.partial(named, {level})"]
+)
+def test_a_module_that_is_loaded_again_has_the_same_plugin(player: Player, function: str) -> None:
+    """So has a notebook's cell that is run again: its functions are made anew, and the newer ones are called."""
+    told: list[int] = []
+    module = {"__name__": "game", "GIVEN": GIVEN, "TOLD": told}
+    for level in (1, 2):
+        exec(MODULE.format(level=level, function=function.format(level=level)), module)
+        first = module.setdefault("first", module["plugin"])
+        assert module["plugin"] is first
+    player.wait(1)
+    EndSessionRequest().send()
+    player.wait(1)
+    assert [end.script_data for end in player.ends] == ['{"level":2}']
+    assert told == [2]
+
+
+def test_a_dictionary_that_has_changed_since_is_the_setting_that_it_was(player: Player) -> None:
+    """The game may write into the one it gave; loaded again it gives a new one, which is the one that goes along."""
+    state = {"level": 1}
+    first = gs_pygame.install(**GIVEN, script_data=state)
+    state["level"] = 2
+    again = {"level": 1}
+    assert gs_pygame.install(**GIVEN, script_data=again) is first
+    again["level"] = 3
+    EndSessionRequest().send()
+    player.wait(1)
+    assert [end.script_data for end in player.ends] == ['{"level":3}']
 
 
 def test_the_environment_counts_as_settings(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +408,84 @@ def test_a_wrapper_does_not_bind_on_a_class(player: Player, module: Any, name: s
 
 
 @by_name
+def test_a_wrapper_is_copied_as_the_function_it_stands_for(player: Player, module: Any, name: str) -> None:
+    """Tables of functions are copied: a function is its own copy, however deep it lies."""
+    gs_pygame.install(**GIVEN)
+    function = getattr(module, name)
+
+    @dataclasses.dataclass
+    class Entry:
+        action: object
+
+    assert copy.copy(function) is function
+    assert copy.deepcopy({"table": [function]}) == {"table": [function]}
+    assert dataclasses.asdict(Entry(function)) == {"action": function}
+    assert copy.deepcopy(functools.partial(function)).func is function
+
+
+@by_name
+def test_a_wrapper_is_pickled_as_the_function_it_stands_for(player: Player, module: Any, name: str) -> None:
+    """In every protocol, by either pickler, and after close(), when it is pygame's own function that comes back."""
+    plugin = gs_pygame.install(**GIVEN)
+    function = getattr(module, name)
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(function, protocol)) is function
+        assert pickle.loads(pickle._dumps(function, protocol)) is function  # type: ignore[attr-defined]
+    plugin.close()
+    assert pickle.loads(pickle.dumps(function)) is getattr(module, name)
+
+
+PICKLED = """
+    import multiprocessing, pickle, subprocess, sys
+    import gs_pygame, pygame
+    if __name__ == "__main__":
+        gs_pygame.install(app="A", author="B", endpoint="http://127.0.0.1:9", data_dir=sys.argv[1])
+        other = "import pickle, sys; sys.modules['gs_pygame'] = None; import pygame;" \
+                "print(pickle.load(sys.stdin.buffer) == [pygame.display.flip, pygame.quit], flush=True)"
+        data = pickle.dumps([pygame.display.flip, pygame.quit])
+        subprocess.run([sys.executable, "-c", other], input=data)
+        child = multiprocessing.get_context("spawn").Process(target=pygame.quit)
+        child.start()
+        child.join()
+        print(child.exitcode)
+"""
+
+
+def test_a_wrapper_arrives_in_another_process(tmp_path: Path) -> None:
+    """Where no gs_pygame is, pygame's own function arrives; and it can be what a spawned process calls."""
+    done = run(PICKLED, tmp_path / "data")
+    assert done.stdout.splitlines() == ["True", "0"], done.stderr
+
+
+@by_name
+def test_a_wrapper_is_taken_for_a_function(player: Player, module: Any, name: str) -> None:
+    """By inspect, by functools and mock, and by libraries that ask for the type (pygame-menu before 4.5)."""
+    before = getattr(module, name)
+    gs_pygame.install(**GIVEN)
+    function = getattr(module, name)
+
+    @functools.singledispatch
+    def kind(value: object) -> str:
+        return "something"
+
+    kind.register(types.BuiltinFunctionType, lambda value: "builtin")
+    kind.register(types.FunctionType, lambda value: "function")
+    assert kind(function) == kind(before) != "something"
+    for asked in (inspect.isroutine, inspect.isbuiltin, inspect.isfunction, inspect.isclass, inspect.ismethod):
+        assert asked(function) == asked(before)
+    assert isinstance(function, (types.FunctionType, types.BuiltinFunctionType))
+    assert (repr(function), function.__qualname__, function.__module__) == (
+        repr(before),
+        before.__qualname__,
+        before.__module__,
+    )
+    assert getattr(function, "__self__", None) is getattr(before, "__self__", None)
+    assert pydoc.render_doc(function) == pydoc.render_doc(before)
+    mock.create_autospec(function)(1)
+    mock.create_autospec(module)
+
+
+@by_name
 def test_close_puts_the_original_back(player: Player, module: Any, name: str) -> None:
     """After close() pygame is as it was."""
     before = getattr(module, name)
@@ -449,6 +579,110 @@ def test_a_quit_is_heard_among_other_events(player: Player, more: dict[str, obje
         pygame.event.post(event)
         pygame.event.get()
     assert plugin.status().waiting == 1
+
+
+class Odd:
+    """An object that is no event, and minds being compared."""
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("incomparable")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("focused", [True, False])
+@pytest.mark.parametrize(
+    "result",
+    [None, 0, (), {}, "events", object(), Odd(), iter([1]), [None, 1, "x"], [Odd()], [types.SimpleNamespace(type=[])]],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("name", ["get", "poll", "wait", "clear", "pump"])
+def test_whatever_a_games_own_function_gives_is_what_it_gets(
+    player: Player,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    result: Any,
+    focused: bool,
+) -> None:
+    """It stood in pygame's place before install(), and may give anything at all."""
+    player.focused = focused
+    with monkeypatch.context() as patch:
+        patch.setattr(pygame.event, name, lambda *arguments: result)
+        plugin = gs_pygame.install(**GIVEN)
+        assert getattr(pygame.event, name)() is result
+        if hasattr(result, "__next__"):
+            assert list(result) in ([1], [])  # nothing was taken out of it, but by this test itself
+        plugin.close()
+
+
+@pytest.mark.parametrize("kind", [list, tuple, type("Events", (list,), {})])
+@pytest.mark.parametrize("focused", [True, False])
+def test_a_quit_is_heard_in_other_sequences_and_among_other_things(
+    player: Player, monkeypatch: pytest.MonkeyPatch, kind: Any, focused: bool
+) -> None:
+    """As long as a look takes nothing out of them."""
+    player.focused = focused
+    with monkeypatch.context() as patch:
+        given = kind([None, pygame.event.Event(pygame.QUIT)])
+        patch.setattr(pygame.event, "get", lambda: given)
+        plugin = gs_pygame.install(**GIVEN)
+        player.wait(1)
+        assert pygame.event.get() is given
+        assert plugin.status().waiting == 1
+        plugin.close()
+
+
+def test_a_generator_stays_lazy(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The game gets each event when it asks for it, and the plugin hears of it then; what it raises arrives."""
+    log: list[str] = []
+
+    def get(first: str) -> Iterator[pygame.event.Event]:
+        try:
+            log.append(first)
+            yield pygame.event.Event(pygame.KEYDOWN, key=1)
+            log.append("between")
+            yield pygame.event.Event(pygame.QUIT)
+            raise KeyError("from the game")
+        finally:
+            log.append("over")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pygame.event, "get", get)
+        plugin = gs_pygame.install(**GIVEN)
+        events: Any = pygame.event.get("begun")
+        assert isinstance(events, types.GeneratorType)
+        assert log == []
+        assert next(events).type == pygame.KEYDOWN
+        assert (log, plugin.status().waiting) == (["begun"], 0)
+        assert next(events).type == pygame.QUIT
+        assert (log, plugin.status().waiting) == (["begun", "between"], 1)
+        with pytest.raises(KeyError, match="from the game"):
+            next(events)
+        assert log.pop() == "over"
+        for _event in pygame.event.get("left early"):
+            break
+        assert log[-1] == "over"
+        plugin.close()
+
+
+@pytest.mark.parametrize("signature", ["lambda: event", "lambda timeout: event", "lambda *, timeout=0: event"])
+def test_a_wait_of_the_games_own_is_called_as_the_game_calls_it(
+    player: Player, monkeypatch: pytest.MonkeyPatch, signature: str
+) -> None:
+    """Where focus events are blocked pygame's own wait is sliced. Who knows what another does with a time-out."""
+    event = pygame.event.Event(pygame.USEREVENT)
+    pygame.event.set_blocked(pygame.WINDOWFOCUSLOST)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(pygame.event, "wait", eval(signature, {"event": event}))
+            plugin = gs_pygame.install(**GIVEN)
+            wait: Any = pygame.event.wait
+            assert (wait(5) if signature.startswith("lambda timeout") else wait()) is event
+            plugin.close()
+    finally:
+        pygame.event.set_blocked(None)
+        pygame.event.set_allowed(None)
 
 
 def test_a_fault_inside_the_plugin_never_reaches_the_game(

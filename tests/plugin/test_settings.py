@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import textwrap
@@ -320,16 +321,21 @@ def test_without_a_home_everything_is_in_memory(tmp_path: Path) -> None:
     assert "no home directory" in err
 
 
-def test_differing_names_settings_and_compares_functions_by_identity() -> None:
-    """Two equal dictionaries do not differ, two like functions do."""
+def test_differing_names_settings_and_compares_functions_by_name() -> None:
+    """Two equal dictionaries do not differ, nor two functions of the same name in the same module."""
 
     def make() -> Callable[[], dict[str, Any]]:
         return lambda: {"level": 1}
 
-    one, other = make(), make()
+    def other() -> dict[str, Any]:
+        return {"level": 1}
+
     assert checked(script_data={"a": 1}).differing(checked(script_data={"a": 1})) == []
-    assert checked(script_data=one).differing(checked(script_data=one)) == []
-    assert checked(script_data=one, app="A").differing(checked(script_data=other, app="B")) == ["app", "script_data"]
+    assert checked(script_data=make()).differing(checked(script_data=make())) == []
+    assert checked(script_data=make(), app="A").differing(checked(script_data=other, app="B")) == ["app", "script_data"]
+    assert checked(script_data=functools.partial(other)).differing(checked(script_data=functools.partial(print))) == [
+        "script_data"
+    ]
 
 
 class Awkward:

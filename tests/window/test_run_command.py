@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +117,64 @@ def test_installed_before_a_package_is_imported(tmp_path: Path) -> None:
     (tmp_path / "package" / "__init__.py").write_text("from pygame.event import get")
     (tmp_path / "package" / "__main__.py").write_text("from package import get; print(type(get).__module__)")
     assert run(tmp_path, "-m", "gs_pygame", "run", "-m", "package").stdout == "gs_pygame._player.window\n"
+
+
+PLAYS = """
+import pygame
+
+pygame.display.init()
+pygame.display.set_mode((64, 64))
+pygame.event.get()
+"""
+INSTALLS = """
+import gs_pygame
+
+def level():
+    return {"level": 3}
+
+gs_pygame.install(app="Own", author="Game's", endpoint="http://127.0.0.1:9", data_dir="own", script_data=level)
+"""
+
+
+def ends(folder: Path) -> list[tuple[str, str]]:
+    """Reason and script data of what lies there; nothing if there is no such folder."""
+    if not folder.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(folder / "outbox.sqlite3")) as outbox:
+        return outbox.execute("SELECT reason, script_data FROM ends ORDER BY seq").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("program", "of_run", "of_the_game"),
+    [
+        (PLAYS, [("quit", "{}")], []),
+        (PLAYS + "1 / 0", [("crash", "{}")], []),
+        (INSTALLS + PLAYS, [], [("quit", '{"level":3}')]),
+        (INSTALLS + INSTALLS + PLAYS + "1 / 0", [], [("crash", '{"level":3}')]),
+        (PLAYS + INSTALLS + PLAYS, [("explicit", "{}")], [("quit", '{"level":3}')]),
+        (INSTALLS.replace("data_dir", "enabled=False, data_dir") + PLAYS, [], []),
+        ("print('nobody has played')", [], []),
+    ],
+    ids=["unmodified", "crash", "installs", "installs twice", "installs late", "disabled", "no play"],
+)
+def test_a_game_that_installs_the_plugin_itself(
+    tmp_path: Path, program: str, of_run: list[tuple[str, str]], of_the_game: list[tuple[str, str]]
+) -> None:
+    """Its own settings win, and nothing raises: one session, that of the game, unless it was played before."""
+    (tmp_path / "game.py").write_text(program)
+    done = run(tmp_path, "-m", "gs_pygame", "run", "game.py")
+    assert done.returncode == ("1 / 0" in program)
+    assert "AlreadyInstalled" not in done.stderr
+    assert (ends(tmp_path / "data"), ends(tmp_path / "own")) == (of_run, of_the_game)
+
+
+def test_a_game_with_wrong_settings_of_its_own(tmp_path: Path) -> None:
+    """It hears of them as it would without `run`, whose own plugin goes on if the game does."""
+    wrong = "try: gs_pygame.install(endpoint='nowhere')\nexcept gs_pygame.ConfigurationError as error: print(error)\n"
+    (tmp_path / "game.py").write_text("import gs_pygame\n" + wrong + PLAYS)
+    done = run(tmp_path, "-m", "gs_pygame", "run", "game.py")
+    assert "nowhere" in done.stdout, done.stderr
+    assert ends(tmp_path / "data") == [("quit", "{}")]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""Something to call that stands in for a function and passes for it."""
+
+from __future__ import annotations
+
+import functools
+import pkgutil
+from collections.abc import Callable
+from typing import Any
+
+
+class StandIn:
+    """For `original`, which is, or was, at `place`: "pygame.event:get". Calls are for the heirs.
+
+    It is told apart by `type()` alone: asked for its class, its attributes or its repr it answers as the function. It
+    copies as itself, and pickles as what is at that place, also where gs_pygame is not. Being no function, it does not
+    bind when it is put on a class.
+    """
+
+    def __init__(self, original: Any, place: str) -> None:
+        own = set(dir(original)).difference(dir(type(self)))  # __self__, __code__ and what else a function has
+        functools.update_wrapper(self, original, own.union(functools.WRAPPER_ASSIGNMENTS))
+        self.original = original
+        self._place = place
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+    @property  # type: ignore[misc]  # it cannot be set: nobody does
+    def __class__(self) -> Any:
+        return self.original.__class__
+
+    def __repr__(self) -> str:
+        return repr(self.original)
+
+    def __copy__(self) -> StandIn:
+        return self
+
+    def __deepcopy__(self, memo: object) -> StandIn:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[str], Any], tuple[str]]:
+        return pkgutil.resolve_name, (self._place,)
