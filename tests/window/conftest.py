@@ -1,7 +1,7 @@
 """Real windows under pytest: each test that asks for `stage` is played on a virtual display of its own.
 
 These tests wait for real seconds ("away for 3 s"), so a few of them are played at the same time: the first one starts
-all that were selected, in a few threads, and each reports when its turn comes. Under pytest-xdist one worker has them all.
+all that were selected, in a few threads, and each reports when its turn comes. One worker has them all.
 
 What they measure are moments, and a machine that does other things now and then stands still for half a second. So one
 that failed is played again, once, when the others are over; the summary counts these. A fault of ours fails again.
