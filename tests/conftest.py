@@ -1,8 +1,59 @@
-"""What holds for every test."""
+"""What holds for every test: where its files lie, how it runs beside others, and what it says in the summary."""
 
 from __future__ import annotations
 
+import os
 import signal
+from typing import Any
+
+import pytest
+import side_by_side
+from notes import summary
 
 # A shell ignores SIGINT for what it starts in the background, and so would the games that are to hear it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+ROOM = 2 << 30
+"""Bytes that the tests' files may take, those of a few runs together."""
+
+
+def in_memory() -> str | None:
+    """A place in memory for the tests' files, if there is one that programs can be run from: a test waits for the disk
+    thousands of times, and asks nothing of it but its files."""
+    place = "/dev/shm"
+    if not os.access(place, os.W_OK) or not hasattr(os, "statvfs"):
+        return None
+    disk = os.statvfs(place)
+    return place if disk.f_bavail * disk.f_frsize >= ROOM and not disk.f_flag & os.ST_NOEXEC else None
+
+
+if place := in_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return side_by_side.workers()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> side_by_side.Groups:
+    return side_by_side.Groups(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The torture first: its tests take longest, and the last to go should be short."""
+    items.sort(key=lambda item: "torture" not in item.path.parts)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    side_by_side.give_way(item)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have noted."""
+    for heading, lines in summary(terminalreporter).items():
+        terminalreporter.section(heading)
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from frozen_kit import FIGURES, Build, Place, build, processes
+from frozen_kit import Build, Place, build, processes
 from server_kit import ServerProcess
 from window.window_kit import TOOLS, Desktop
 
@@ -24,10 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
     if missing:
         reason = f"frozen games need {', '.join(missing)}"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    made = build(tmp_path_factory.mktemp("frozen"))
-    sizes = ", ".join(f"{kind} {made.size(kind) / 1e6:.0f} MB" for kind in ("folder", "one file"))
-    FIGURES.append(f"PyInstaller: {made.seconds:.1f} s; {sizes}")
-    return made
+    return build(tmp_path_factory.mktemp("frozen"))
 
 
 @pytest.fixture(scope="session")
@@ -45,10 +42,3 @@ def place(built: Build, desktop: Desktop, tmp_path: Path) -> Iterator[Place]:
         for pid in processes(program):  # of a test that failed
             os.kill(pid, signal.SIGKILL)
     server.stop(lambda child: child.kill())
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if FIGURES:
-        terminalreporter.section("frozen games")
-        for line in FIGURES:
-            terminalreporter.write_line(line)

@@ -22,8 +22,8 @@ from gs_pygame._delivery.process import ARGUMENT
 
 HERE = Path(__file__).parent
 
-FIGURES: list[str] = []
-"""What was measured, for the summary."""
+HEADING = "frozen games"
+"""Of what was measured, in the summary."""
 
 BUILD_LIMIT = 100.0
 """Seconds that PyInstaller may take; it takes fifteen."""

@@ -9,7 +9,8 @@ import sys
 import time
 
 import pytest
-from frozen_kit import FIGURES, Build, Place, Playing, helpers, processes, unix_time
+from frozen_kit import HEADING, Build, Place, Playing, helpers, processes, unix_time
+from notes import note
 from window.window_kit import DEADLINE, eventually
 
 pytestmark = pytest.mark.frozen
@@ -28,15 +29,17 @@ def play(place: Place, built: Build, kind: str) -> Playing:
     return game
 
 
-def test_nothing_is_missing(built: Build) -> None:
+def test_nothing_is_missing(built: Build, request: pytest.FixtureRequest) -> None:
     """PyInstaller finds by itself all that the plugin needs, without a hook and without a warning."""
+    sizes = ", ".join(f"{kind} {built.size(kind) / 1e6:.0f} MB" for kind in ("folder", "one file"))
+    note(request.node, HEADING, "PyInstaller", f"{built.seconds:.1f} s; {sizes}")
     assert "WARNING" not in built.said
     missing = set(re.findall(r"^missing module named (\S+) - .*\bgs_pygame\b", built.missing, re.MULTILINE))
     assert missing == (set() if sys.platform == "win32" else {"msvcrt"})
 
 
 @KINDS
-def test_closed(built: Build, place: Place, kind: str) -> None:
+def test_closed(built: Build, place: Place, kind: str, request: pytest.FixtureRequest) -> None:
     """The close button ends the session; the end lies on disk when the game has gone, and is delivered after that by
     a process that leaves nothing behind, opens no window and says nothing."""
     game = play(place, built, kind)
@@ -48,10 +51,9 @@ def test_closed(built: Build, place: Place, kind: str) -> None:
     (session,) = place.received(1)
     assert (session["number"], session["reason"]) == (1, "quit")
     assert session["activeMs"] >= 1000 * PLAYED
-    FIGURES.append(
-        f"{kind}: a window after {game.seconds:.1f} s, at the server {unix_time(session['receivedAt']) - closed:.1f} s "
-        "after the close button"
-    )
+    arrived = unix_time(session["receivedAt"]) - closed
+    figures = f"a window after {game.seconds:.1f} s, at the server {arrived:.1f} s after the close button"
+    note(request.node, HEADING, kind, figures)
     eventually(lambda: not place.left(built.program(kind)), "nothing is left of the game")
     assert place.ends() == [("delivered", "quit")]
     assert place.complaints() == ""

@@ -1,12 +1,12 @@
-"""Fixtures: the seed, which a failure shows; a report on the terminal; the zygote."""
+"""Fixtures: the seed, which a failure shows; a report in the summary; the zygote."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from notes import note
 
 import gs_pygame
 
@@ -15,12 +15,12 @@ from .zygote import Zygote
 
 
 @pytest.fixture
-def report(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Callable[[object], None]:
-    """Says something on the terminal, captured or not."""
+def report(request: pytest.FixtureRequest) -> Callable[[object], None]:
+    """Says something in the summary, and where a failure shows it."""
 
     def say(what: object) -> None:
-        with capsys.disabled():
-            print(f"\n{request.node.name}: seed {SEED}: {what}", file=sys.stderr)
+        print(f"seed {SEED}: {what}")
+        note(request.node, "torture", request.node.name, f"seed {SEED}: {what}")
 
     return say
 

@@ -1,10 +1,10 @@
 """Real windows under pytest: each test that asks for `stage` is played on a virtual display of its own.
 
 These tests wait for real seconds ("away for 3 s"), so a few of them are played at the same time: the first one starts
-all that were selected, in a few threads, and each reports when its turn comes.
+all that were selected, in a few threads, and each reports when its turn comes. One worker has them all.
 
 What they measure are moments, and a machine that does other things now and then stands still for half a second. So one
-that failed is played again when the others are over, alone; the summary names it. A fault of ours fails again.
+that failed is played again, once, when the others are over; the summary counts these. A fault of ours fails again.
 """
 
 from __future__ import annotations
@@ -12,25 +12,22 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
+from notes import note
 from window_kit import TOOLS, Desktop, Stage
 
 SIDE_BY_SIDE = 4
 """Displays. A waiting game takes a few percent of a processor; starting one takes half a second of it."""
 
-AGAIN = 2
-"""How often a play that failed is played again."""
-
 PATIENCE = 300.0
 """Seconds until the others are over, and it has been played again."""
 
-FIGURES: dict[str, list[float]] = defaultdict(list)
-REPEATS: list[str] = []
+HEADING = "real windows"
+"""Of what the summary says. CI adds up its "played" and "played again"."""
 
 
 class Plays:
@@ -48,14 +45,17 @@ class Plays:
     def result(self, item: pytest.Function) -> None:
         """Wait for the end of this test's play, show what its games said, and raise what it raised."""
         stage = self._futures[item.nodeid].result()
-        print(stage.transcript())
-        for _ in range(AGAIN):
-            if not isinstance(stage.error, AssertionError):
-                break
-            REPEATS.append(f"{item.name}: {str(stage.error).partition(chr(10))[0]}")
-            wait(self._futures.values())
-            stage = self._play(item, self._folder / f"again-{len(REPEATS)}")
+        note(item, HEADING, "played", 1)
+        note(item, HEADING, "played again", 0)
+        if isinstance(stage.error, AssertionError):
             print(stage.transcript())
+            note(item, HEADING, "played again", 1)
+            note(item, "played again, alone", item.name, str(stage.error).partition("\n")[0])
+            wait(self._futures.values())
+            stage = self._play(item, self._folder / f"again-{item.name}")
+        print(stage.transcript())
+        for what, error in stage.figures:
+            note(item, HEADING, f"error of measurement, in seconds: {what}", f"{error:+.3f}")
         if stage.error is not None:
             raise stage.error
 
@@ -66,7 +66,7 @@ class Plays:
 
     def _play(self, item: pytest.Function, folder: Path) -> Stage:
         folder.mkdir()
-        stage = Stage(self._desktop(), folder, FIGURES)
+        stage = Stage(self._desktop(), folder)
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         try:
             item.obj(stage=stage, **parameters)
@@ -117,16 +117,3 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     pyfuncitem.funcargs["stage"].result(pyfuncitem)
     return True
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The errors of measurement that were seen, in seconds, and what was played again."""
-    if FIGURES:
-        terminalreporter.section("measured in real windows")
-        for name, values in sorted(FIGURES.items()):
-            shown = ", ".join(f"{value:+.3f}" for value in values)
-            terminalreporter.write_line(f"{name}: {shown} s")
-    if REPEATS:
-        terminalreporter.section("played again, alone")
-        for line in REPEATS:
-            terminalreporter.write_line(line)

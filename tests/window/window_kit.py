@@ -252,13 +252,13 @@ class Game:
 class Stage:
     """What one test is played on: a desktop, a server, a data folder, and as many games as it likes."""
 
-    def __init__(self, desktop: Desktop, folder: Path, figures: dict[str, list[float]]) -> None:
+    def __init__(self, desktop: Desktop, folder: Path) -> None:
         self.desktop = desktop
         self.folder = folder
         self.server = Server()
         self.error: BaseException | None = None
+        self.figures: list[tuple[str, float]] = []
         self._games: list[Game] = []
-        self._figures = figures
 
     def run(self, *command: str, grace: float = GRACE, **environment: str) -> Game:
         """Start `command` (after `python`) with a plugin that speaks to this stage's server."""
@@ -297,7 +297,7 @@ class Stage:
 
     def measured(self, what: str, error: float) -> float:
         """Note an error of measurement (in seconds) for the summary; its size."""
-        self._figures[what].append(error)
+        self.figures.append((what, error))
         return abs(error)
 
     def transcript(self) -> str:
