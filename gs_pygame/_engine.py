@@ -36,7 +36,8 @@ FLUSH_STEP = 0.05
 
 class Engine:
     """One run of a game. `about`: JSON on game and platform. `folder`: where everything lies on disk. `arguments`:
-    those of GameSparks if the destination is none of the game's own, so that a helper process may deliver.
+    those of GameSparks if the destination is none of the game's own, so that a helper process may deliver. `since`: when
+    the session began, now unless given.
 
     `alert` is True while a hooked call must look closer than at the focus: read without a lock in every frame.
     """
@@ -52,6 +53,7 @@ class Engine:
         about: str,
         may_send: bool,
         arguments: dict[str, Any] | None = None,
+        since: Instant | None = None,
     ) -> None:
         self.alert = False
         self._clock = clock
@@ -98,7 +100,7 @@ class Engine:
         with self._lock:  # the keeper's first turn waits until the session has begun
             self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
             self._lifecycle.pulse(clock.now())  # a sleep may come before the keeper's first beat
-            self.start()
+            self._signal(lambda now: self._lifecycle.start(since or now))
             storage.outbox.games.wait_at_most(GAME_PATIENCE)
 
     # Signals: game

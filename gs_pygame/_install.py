@@ -11,6 +11,7 @@ from ._errors import AlreadyInstalledError, NotInstalledError
 from ._messages import EndSessionResponse, Reason
 from ._plugin import SessionPlugin
 from ._settings import Consent, OnDelivered, ScriptData, Settings
+from ._time import Instant
 
 _plugin: SessionPlugin | None = None
 _asked: Settings | None = None  # what _plugin was asked for; a test's plugin may have been given other settings
@@ -103,10 +104,10 @@ def install_unless_the_game_does(settings: Settings) -> None:
 
 
 class _MakingWay(SessionPlugin):
-    """Begins no session before somebody plays: a game that has installed its own by then has one session."""
+    """Keeps no session before somebody plays: a game that has installed its own by then has one session."""
 
-    def _begin(self) -> None:
-        self._adapter.signals = _Beginning(super()._begin)
+    def _begin(self, since: Instant) -> None:
+        self._adapter.signals = _Beginning(lambda: super(_MakingWay, self)._begin(since))
 
 
 class _Beginning:

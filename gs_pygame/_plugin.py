@@ -18,7 +18,7 @@ from ._errors import PygameNotFoundError
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
 from ._player.exits import ExitWatch, reason_of
 from ._settings import Consent, Settings, is_text
-from ._time import Clock, SystemClock
+from ._time import Clock, Instant, SystemClock
 from ._version import __version__
 from .destinations import Destination, GameSparks
 
@@ -66,7 +66,7 @@ class SessionPlugin:
         self._clock = clock or SystemClock()
         self._adapter, self._about = self._meet_pygame(focused, visible)
         self._folder = self.settings.folder.absolute()  # a game may change its working directory later
-        self._begin()
+        self._begin(self._clock.now())
         self._watch = ExitWatch(self._close, self._forked)
         if self.settings.hook:
             self._adapter.hook()
@@ -178,8 +178,8 @@ class SessionPlugin:
         )
         return Adapter(self.settings.background_on, self._tell, self._farewell, focused, visible), about
 
-    def _begin(self) -> None:
-        self._apply(consent.effective(self._folder, self.settings.consent))
+    def _begin(self, since: Instant) -> None:
+        self._apply(consent.effective(self._folder, self.settings.consent), since)
 
     def _adopt(self, settings: Settings) -> None:
         """The same settings again, whose functions may be newer."""
@@ -187,7 +187,7 @@ class SessionPlugin:
         if self._engine:
             self._engine.set_script_data(settings.script_data)
 
-    def _apply(self, consent: Consent) -> None:
+    def _apply(self, consent: Consent, since: Instant | None = None) -> None:
         if consent == "denied":
             if self._engine:
                 self._engine.erase()
@@ -207,6 +207,7 @@ class SessionPlugin:
                 self._about,
                 consent == "granted",
                 None if self._destination else self._gamesparks(),
+                since,
             )
         self._adapter.signals = self._engine
 

@@ -67,7 +67,8 @@ class Turn:
             return False
         self._lock, self._number, self._asked = lock, number, self._active()
         self._over = threading.Event()
-        self._beat()
+        with contextlib.suppress(OSError):  # a full disk: then nobody can tell whether it has come to a stop
+            self._beat()
         with contextlib.suppress(RuntimeError):  # Python 3.12 starts no thread at the exit
             threading.Thread(target=self._live, args=(self._over,), name="gs_pygame-turn", daemon=True).start()
         for older in self._numbers() - {number}:
