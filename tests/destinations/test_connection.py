@@ -103,7 +103,8 @@ def test_on_a_kept_connection_only_an_echo_counts(server: FaultServer, destinati
 
 
 def test_an_answer_before_the_request_is_read(server: FaultServer, destination: GameSparks) -> None:
-    """As of a server that closes idle connections by a 408 (HAProxy): it is not taken for the next request's."""
+    """As of a server that closes idle connections by a 408 (HAProxy). Where it is not seen in time, it costs the next
+    request a try, and nothing else: the one after has a connection of its own."""
 
     def and_408(request: Request, wire: Wire) -> None:
         verified()(request, wire)
@@ -111,7 +112,9 @@ def test_an_answer_before_the_request_is_read(server: FaultServer, destination: 
         wire.hang_up()
 
     server.script(and_408)
-    assert [destination.deliver(end()), destination.deliver(end())] == [delivered()] * 2
+    assert destination.deliver(end()) == delivered()
+    assert destination.deliver(end()) in (delivered(), status(408))
+    assert destination.deliver(end()) == delivered()
 
 
 def test_a_server_that_hangs_up_unannounced(server: FaultServer, destination: GameSparks) -> None:
@@ -178,7 +181,7 @@ def test_a_packed_answer_that_cannot_be_read(server: FaultServer, destination: G
         ("Fri, 30 Oct 2020 16:00:00 +0200", 120.0),
         ("Fri Oct 30 14:00:00 2020", 120.0),
         ("Fri, 30 Oct 2020 15:00:00 GMT", None),
-        ("Wed, 01 Jan 1000 00:00:00 GMT", 32_214_981_720.0),
+        ("Wed, 01 Jan 1000 00:00:00 GMT", 32_214_290_520.0),
     ],
 )
 def test_a_date_is_measured_by_the_servers_clock(

@@ -16,7 +16,7 @@ Large, by hand, from the project's root (the times are those of two cores):
             python -m pytest -q tests/torture/test_fuzz.py --basetemp=/dev/shm/fuzz || break
     done
 
-    # 10,000 sequences of HTTP: five minutes
+    # 10,000 sequences of HTTP: a quarter of an hour
     GS_PYGAME_HTTP=10000 python -m pytest tests/torture/test_http.py
 
 GS_PYGAME_SEED=7 repeats what a failure showed: what each game does, how long it lives, which cases are made. What two
