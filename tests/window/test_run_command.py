@@ -141,7 +141,7 @@ def ends(folder: Path) -> list[tuple[str, str]]:
     if not folder.exists():
         return []
     with contextlib.closing(sqlite3.connect(folder / "outbox.sqlite3")) as outbox:
-        return outbox.execute("SELECT reason, script_data FROM ends ORDER BY seq").fetchall()
+        return outbox.execute("SELECT reason, script_data FROM sessions ORDER BY number").fetchall()
 
 
 @pytest.mark.parametrize(
