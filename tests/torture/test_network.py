@@ -135,7 +135,8 @@ def test_a_fault(outcomes: dict[str, Future[Outcome]], name: str) -> None:
         assert (outcome.held["ready"], outcome.held["rejected"], outcome.held["delivered"]) == (SESSIONS, 0, 0)
     assert {*server.taken} | {*server.refused} == {f"d_{session_id}" for session_id in outcome.ids}
     assert not {*server.taken} & {*server.refused}
-    assert {*server.refused.values()} <= {1}
+    asked_again = name == "error, by @class"  # over a connection of its own, after answers that say whose they are
+    assert {*server.refused.values()} <= ({1, 2} if asked_again else {1})
     cut_off = 1  # by the end of a process; so it goes out again
     assert fault.means == "taken" or server.taken.total() - len(server.taken) <= cut_off
     assert bool(server.refused) == (fault.means == "refused")
