@@ -75,6 +75,7 @@ class Delivery:
         self._number = 0  # of the last one that was started
         self._seen = False
         self._failures = 0
+        self._outbox = storage.outbox.couriers
         self._left = False
         self._word: bytes | None = None
         self._quick_until = 0.0  # time.monotonic()
@@ -248,6 +249,11 @@ class Delivery:
             self._process.close()
 
     def work_on(self, outbox: Outbox, lock_path: Path | None, run: str) -> None:
+        """From now on what is ready lies there, if it did not already. Between two turns."""
+        if outbox is not self._outbox:  # a helper of the other one has gone, for no fault of its own
+            with self._guard:
+                self._outbox, self._failures = outbox, 0
+                self._end()
         self._courier.work_on(outbox, lock_path, run)
 
     def close(self) -> None:

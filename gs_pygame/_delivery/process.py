@@ -158,7 +158,7 @@ def _start(arguments: list[str], folder: str, pipe: int) -> None:
     names = [name for name in os.environ if name.startswith(_OURS) and name.isidentifier() and name.isascii()]
     line = "".join(f"unset {name}; " for name in names)
     line += "".join(f"export {name}={value}; " for name, value in _MORE.items())
-    line += f"cd {shlex.quote(folder)} || exit 1; "
+    line += f"cd {shlex.quote(folder)} 2>/dev/null || exit 1; "
     line += f"nice -n {NICENESS} {shlex.join(arguments)} </dev/null >/dev/null 2>&1 &"
     os.set_inheritable(pipe, True)  # who else inherits it meanwhile does no harm by it
     try:

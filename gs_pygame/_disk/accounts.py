@@ -11,17 +11,16 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from .._errors import OutboxDamagedError
 from .database import Database
 from .rows import MAX_NUMBER
-from .schema import NEWEST
+from .schema import FURTHEST, NEWEST
 
 _json = json.JSONEncoder(separators=(",", ":")).encode  # made once: a frame waits for this
 
-_TOTALS = """
+_TOTALS = f"""
 SELECT key, value FROM meta WHERE typeof(value) = 'integer'
 UNION ALL SELECT 'open', count(*) FROM sessions WHERE state = 'open'
-UNION ALL SELECT 'newest', max(number) FROM sessions
+UNION ALL SELECT 'newest', ({NEWEST})
 """  # one statement: all of it is of the same moment
 
 _COUNTS = f"""
@@ -81,18 +80,14 @@ class Accounts:
         return int(self._database.read(NEWEST)[0][0])
 
     def next_number(self) -> int:
-        """Raises OutboxDamagedError if there can be none."""
-        number = max(self.newest(), self.floor()) + 1
-        if number > MAX_NUMBER:
-            raise OutboxDamagedError(f"there can be no session {number}")
-        return number
+        return max(self.newest(), self.floor()) + 1
 
     def floor(self, number: int = 0) -> int:
         """No session gets a number up to this one: they have been given, though the rows may be lost. Raised to
         `number` in a thread that may wait; a frame leaves it to the newest row, which is never pruned."""
         floor = self.get("floor")
-        floor = floor if type(floor) is int and floor <= MAX_NUMBER else 0
-        if floor < number <= MAX_NUMBER:
+        floor = floor if type(floor) is int and floor < FURTHEST else 0
+        if floor < number < FURTHEST:
             self.put("floor", number)
             return number
         return floor
@@ -135,7 +130,7 @@ class Accounts:
 
 def _started(totals: dict[str, int]) -> int:
     floor = totals.get("floor", 0)
-    return max(totals["newest"] or 0, floor if floor <= MAX_NUMBER else 0)
+    return max(totals["newest"], floor if floor < FURTHEST else 0)
 
 
 def _dropped(totals: dict[str, int]) -> dict[str, int]:

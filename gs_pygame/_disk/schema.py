@@ -16,7 +16,11 @@ INDEX = "sessions_queue"
 ORDER = "place, passes, number"
 """Of the queue: first in first out. Who was sent to the back comes after all that there were."""
 
-NEWEST = "SELECT coalesce(max(number), 0) FROM sessions"
+FURTHEST = 2**52
+"""The number of no session: what says that it is more is damage, and is not counted on from. Half of what all readers
+of JSON agree on."""
+
+NEWEST = f"SELECT coalesce(max(number), 0) FROM sessions WHERE number < {FURTHEST}"
 """The number of the session that was started last; 0 before the first."""
 
 TABLES = (

@@ -172,7 +172,8 @@ def test_a_game_that_lives_on_has_no_zombie(lingering: dict[str, Lingering]) -> 
 
 @pytest.mark.parametrize("when", ["before the exit", "after pygame.quit()"])
 def test_the_data_folder_is_removed(folder: Path, when: str) -> None:
-    """Somebody removed it: nothing makes it anew, and the exit is as ever."""
+    """Somebody removed it: the exit is as ever, no helper stays, and what has ended lies in a new one for the next
+    start."""
     quit_first = when == "after pygame.quit()"
     then = "pygame.quit()\n" * quit_first + "sys.stdin.readline()\nsys.exit(3)"
     with FaultServer() as server, playing(script(then), folder, server.url) as game:
@@ -183,7 +184,16 @@ def test_the_data_folder_is_removed(folder: Path, when: str) -> None:
         tell(game)
         assert game.wait(DEADLINE) == 3
         eventually(lambda: not helpers(Path(f"{folder} (deleted)")))
-        assert not folder.exists()
+        gone(folder)
+        played(script("sys.exit()"), folder, server.url)
+        eventually(lambda: len(set(reasons_by_session(server))) == 2)
+        assert {*reasons_by_session(server).values()} == {"quit"}
+
+
+def reasons_by_session(server: FaultServer) -> dict[str, str]:
+    """How the sessions ended that the server was told of, each once."""
+    sessions = [request.json["scriptData"]["session"] for request in server.requests]
+    return {session["id"]: session["reason"] for session in sessions}
 
 
 def test_a_data_folder_that_cannot_be_used(folder: Path) -> None:
