@@ -36,8 +36,8 @@ FLUSH_STEP = 0.05
 
 class Engine:
     """One run of a game. `about`: JSON on game and platform. `folder`: where everything lies on disk. `arguments`:
-    those of GameSparks if the destination is none of the game's own, so that a helper process may deliver. `since`: when
-    the session began, now unless given.
+    those of GameSparks if the destination is none of the game's own, so that a helper process may deliver. `since`:
+    when the session began, now unless given.
 
     `alert` is True while a hooked call must look closer than at the focus: read without a lock in every frame.
     """

@@ -71,9 +71,13 @@ def catches_sigterm(pid: int) -> bool:
 
 def test_starfall_headless_sends_its_session(tmp_path: Path) -> None:
     """Three seconds of scripted play against the embedded server: a summary that shows the session, exit code 0."""
+    began = time.monotonic()
     result = play("-m", "examples.starfall", "--headless", "3", "--data-dir", str(tmp_path), data_dir=tmp_path)
+    took = time.monotonic() - began
     assert result.returncode == 0, result.stderr
-    assert re.search(r"^ +1 +explicit +(2\.[5-9]|3\.\d) s$", result.stdout, re.MULTILINE), result.stdout
+    active = re.search(r"^ +1 +explicit +(\d\.\d) s$", result.stdout, re.MULTILINE)
+    assert active, result.stdout
+    assert 2.5 <= float(active[1]) <= max(3.9, took)  # on a busy machine the third second may be long
     again = play("-m", "examples.starfall", "--headless", "1", "--data-dir", str(tmp_path), data_dir=tmp_path)
     assert again.returncode == 0, again.stderr
     assert re.search(r"^ +2 +explicit", again.stdout, re.MULTILINE), again.stdout

@@ -9,11 +9,11 @@ import sys
 import time
 
 import pytest
-from frozen_kit import HEADING, Build, Place, Playing, helpers, processes, unix_time
+from frozen_kit import BUILD_LIMIT, HEADING, Build, Place, Playing, helpers, processes, unix_time
 from notes import note
 from window.window_kit import DEADLINE, eventually
 
-pytestmark = pytest.mark.frozen
+pytestmark = [pytest.mark.frozen, pytest.mark.timeout(BUILD_LIMIT + 120)]
 
 KINDS = pytest.mark.parametrize("kind", ["folder", "one file"])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import ssl
-import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 import trustme
-from core_kit import DEADLINE
+from network_kit import eventually
 
 import gs_pygame
 from gs_pygame import SessionPlugin
@@ -88,8 +87,13 @@ def sends(request: pytest.FixtureRequest) -> Callable[[Settings], GameSparks | N
     return lambda chosen: None if own else GameSparks(chosen.filled_endpoint, SECRET)
 
 
-def play(folder: Path, url: str, sends: Callable[[Settings], GameSparks | None]) -> list[object]:
-    """A game that ends two sessions; all that it can see of the plugin."""
+def play(
+    folder: Path,
+    url: str,
+    sends: Callable[[Settings], GameSparks | None],
+    tried: Callable[[SessionPlugin], object] = lambda plugin: plugin.status().last_error,
+) -> list[object]:
+    """A game that ends two sessions, and plays on until delivery was `tried`; all that it can see of the plugin."""
     chosen = Settings(
         endpoint=f"{url}/{{api_key}}",
         secret=SECRET,
@@ -102,9 +106,7 @@ def play(folder: Path, url: str, sends: Callable[[Settings], GameSparks | None])
         for _ in range(2):
             plugin.end_session()
             plugin.start_session()
-        give_up = time.monotonic() + DEADLINE
-        while plugin.status().online is None and time.monotonic() < give_up:
-            plugin.flush(0.1)
+        eventually(lambda: tried(plugin))
         plugin.flush(1.5)
         return [plugin, plugin.settings, plugin._engine, plugin._adapter, plugin.status(), plugin.session]
 
@@ -132,8 +134,7 @@ def test_whatever_is_answered(
 ) -> None:
     """No log at DEBUG, output, repr, status or file has it, no other host hears of it, and no header of ours."""
     with FaultServer(default=ANSWERS[answer](elsewhere)) as server:
-        seen = play(tmp_path / "data", server.url, sends)
-        assert server.requests
+        seen = play(tmp_path / "data", server.url, sends, lambda _: server.requests)
         assert all(quote(SECRET, safe="") in request.path for request in server.requests)
         sent = [(request.headers, request.body) for request in server.requests]
     assert elsewhere.connections == 0
@@ -151,8 +152,7 @@ def test_no_encrypted_connection(
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(tls)
     with FaultServer(tls=tls if certificate == "of nobody" else None) as server:
-        seen = play(tmp_path / "data", server.url.replace("http:", "https:"), sends)
-        assert server.connections
+        seen = play(tmp_path / "data", server.url.replace("http:", "https:"), sends, lambda _: server.connections)
         assert server.requests == [] or certificate == "none at all"
         assert not any(leaks(request.path) for request in server.requests)
     assert leaks("".join(map(repr, seen)) + "".join(log)) == []
