@@ -179,7 +179,8 @@ class SessionPlugin:
             ".".join(map(str, sys.version_info[:3])),
             version(),
         )
-        return Adapter(self.settings.background_on, self._seen, self._farewell, focused, visible), about
+        adapter = Adapter(self.settings.background_on, self._seen, self._farewell, focused, visible, self._clock.tick)
+        return adapter, about
 
     def _apply(self, consent: Consent) -> None:
         if consent != "granted":
