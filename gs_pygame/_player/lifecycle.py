@@ -213,7 +213,8 @@ class Lifecycle:
         """Time passes. To be called every HEARTBEAT: a missing pulse may mean that the computer slept, or that the
         process was stopped; the latter not if the game was `held` inside one call of pygame."""
         decisions = self._catch_up(at, held)
-        self._pulse = at
+        if self._pulse is None or at.elapsed > self._pulse.elapsed:  # it may have waited for its turn to be heard
+            self._pulse = at
         return decisions
 
     def unseen(self, at: Instant) -> list[Decision]:
