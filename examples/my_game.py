@@ -15,6 +15,7 @@ def main() -> None:
         app="My Game",
         author="Me",
         endpoint="http://127.0.0.1:8765",
+        background_grace=30.0,  # seconds; 300 unless set
         script_data=lambda: {"score": score},
     )
     pygame.init()

@@ -6,6 +6,7 @@ network, and each does at most one small write.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import uuid
@@ -30,6 +31,10 @@ from .destinations import Destination
 EXIT_PATIENCE = 0.03
 """Seconds that the exit may wait for the keeper, of the 50 ms that it may take in all."""
 
+OVERDUE = 2 * HEARTBEAT
+"""Seconds without a pulse after which a hooked call is one. Under gevent and eventlet the keeper's thread is a green
+one, which has a turn only when the game yields."""
+
 FLUSH_STEP = 0.05
 """Seconds between two looks of flush() while another process delivers."""
 
@@ -39,7 +44,9 @@ class Engine:
     those of GameSparks if the destination is none of the game's own, so that a helper process may deliver. `since`:
     when the session began, now unless given.
 
-    `alert` is True while a hooked call must look closer than at the focus: read without a lock in every frame.
+    From `due` on, on the clock's `tick`, a hooked call must look closer than at the focus: at once while `alert` is
+    True. Read without a lock in every frame. `inside`: the tick at which the game went into a call of pygame that may
+    hold it; None outside.
     """
 
     def __init__(
@@ -56,6 +63,8 @@ class Engine:
         since: Instant | None = None,
     ) -> None:
         self.alert = False
+        self.due = self._overdue_at = clock.tick() + OVERDUE
+        self.inside: float | None = None
         self._clock = clock
         self._script_data = ScriptData(script_data)
         self._player_id = player_id
@@ -124,6 +133,22 @@ class Engine:
         if self._lifecycle.expects_player:
             self.back()
 
+    def unseen(self) -> None:
+        """The window is there without the focus, which was never seen."""
+        self._signal(self._lifecycle.unseen)
+
+    def seen(self) -> None:
+        """The focus, for the first time."""
+        self._signal(self._lifecycle.seen)
+
+    def pulse_if_overdue(self) -> None:
+        """If the keeper's has not come in time, the game's own call is a pulse."""
+        if self._clock.tick() < self._overdue_at:
+            return
+        self._keeper.stand_in()
+        if self._journal:
+            self._write_in_frame()
+
     def exit(self, reason: Reason, script_data: Mapping[str, Any] | None = None) -> str | None:
         """EXIT: the session ends now. Its id, or None if there was none."""
         with self._lock:
@@ -151,6 +176,7 @@ class Engine:
 
     def _settle_alert(self) -> None:
         self.alert = self._lifecycle.expects_player or bool(self._receipts)
+        self.due = -math.inf if self.alert else self._overdue_at
 
     def _write_in_frame(self) -> None:
         try:
@@ -167,7 +193,10 @@ class Engine:
 
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
         with self._lock:
-            self._enter(self._lifecycle.pulse(at))
+            inside = self.inside
+            held = inside is not None and inside < self._overdue_at
+            self._overdue_at = self._clock.tick() + OVERDUE
+            self._enter(self._lifecycle.pulse(at, held))
             progress, deadline = self._lifecycle.progress(at), self._lifecycle.deadline()
         moves = self._failover.watch(at)
         if at.elapsed >= self._flush_from and (moves or self._dirty):

@@ -51,7 +51,7 @@ def install(
         api_key, secret, credential: as the GameSparks portal gave them. A secret in a shipped game is no secret.
         player_id: who plays; None for an anonymous installation id.
         app_version: sent along.
-        background_grace: seconds that a player may be away and still come back to the same session; 30 unless set,
+        background_grace: seconds that a player may be away and still come back to the same session; 300 unless set,
             at least 0.5.
         background_on: "focus": away when no window of the game has the focus. "minimize": only when none is visible.
         script_data: goes along with each end: a dictionary, or a function (called on the game's thread when the player

@@ -52,6 +52,7 @@ class Keeper:
         self._next_scan: float | None = None  # on the elapsed clock; None: at once
         self._beaten: tuple[RunFile, Progress] | None = None
         self._told: list[str] = []  # what the game was told, until it is written down
+        self._at_the_disk = False
 
     def search_again(self) -> None:
         """The outbox has moved: look at once for what dead runs left there. Any thread."""
@@ -61,13 +62,21 @@ class Keeper:
         """Everything that is due. Seconds until the next beat, or the moment when a grace is over."""
         at = self._clock.now()
         progress, deadline = self._kept.pulse(at)
+        self._at_the_disk = True
         self._guarded(lambda: self._beat(progress))
         self._guarded(self._write)
         if self._next_scan is None or at.elapsed >= self._next_scan:
             self._guarded(self._scan)
+        self._at_the_disk = False
         next_beat = at.elapsed + HEARTBEAT
         due = next_beat if deadline is None else min(next_beat, deadline)
         return max(0.0, due - self._clock.now().elapsed)
+
+    def stand_in(self) -> None:
+        """Game: no turn has come in time. A pulse, and a heartbeat unless it is the disk that the thread waits for."""
+        progress, _ = self._kept.pulse(self._clock.now())
+        if not self._at_the_disk:
+            self._guarded(lambda: self._beat(progress))
 
     def close(self) -> None:
         """Write and flush what is left, and leave nothing to recover; if that fails, leave it to the next start."""

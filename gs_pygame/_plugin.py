@@ -176,7 +176,8 @@ class SessionPlugin:
             ".".join(map(str, sys.version_info[:3])),
             version(),
         )
-        return Adapter(self.settings.background_on, self._tell, self._farewell, focused, visible), about
+        adapter = Adapter(self.settings.background_on, self._tell, self._farewell, focused, visible, self._clock.tick)
+        return adapter, about
 
     def _begin(self, since: Instant) -> None:
         self._apply(consent.effective(self._folder, self.settings.consent), since)

@@ -21,7 +21,9 @@ Consent = Literal["granted", "pending", "denied"]
 ScriptData = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 OnDelivered = Callable[[Session, EndSessionResponse], None]
 
-DEFAULT_GRACE = 30.0  # seconds; ends are backdated, so a long grace costs only delay
+DEFAULT_GRACE = 300.0
+"""Seconds; what Adobe's, Snowplow's and Amplitude's SDKs have for apps. Who plays at a desk looks at a chat or a wiki
+many times an evening, and since ends are backdated a long grace costs only delay."""
 
 _ENVIRONMENT = {
     "endpoint": "GS_PYGAME_ENDPOINT",

@@ -6,6 +6,9 @@
 | `active`  | stands still              | no                     | the length of play           |
 | `elapsed` | runs on                   | no                     | the grace, the length away   |
 
+Beside them `worked`, the processor time that this process has used: it tells a process that was busy from one that was
+stopped.
+
 Sources: Linux `clock_gettime(2)` (MONOTONIC stops in suspend, BOOTTIME does not); macOS `mach_absolute_time` (stops; it
 is what `time.monotonic` reads) and CLOCK_MONOTONIC (runs on); Windows `QueryUnbiasedInterruptTime` (stops) and
 `time.monotonic` (runs on).
@@ -26,11 +29,15 @@ log = logging.getLogger("gs_pygame")
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """One moment on the three clocks, each in seconds. Only `wall` (Unix time) has a known zero."""
+    """One moment on the three clocks, each in seconds. Only `wall` (Unix time) has a known zero.
+
+    `worked`: seconds of processor time that this process has used by then, in all its threads.
+    """
 
     wall: float
     active: float
     elapsed: float
+    worked: float = 0.0
 
 
 Turn = Callable[[], "float | None"]
@@ -56,6 +63,10 @@ class Clock(Protocol):
 
     def now(self) -> Instant:
         """The present moment. Any thread."""
+        ...
+
+    def tick(self) -> float:
+        """Seconds since whenever, as cheap as can be: every hooked call of a game asks. Any thread."""
         ...
 
     def worker(self, name: str, turn: Turn, close: Callable[[], None]) -> Worker:
@@ -136,9 +147,10 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._active, self._elapsed = system_sources()
+        self.tick = time.monotonic
 
     def now(self) -> Instant:
-        return Instant(time.time(), self._active(), self._elapsed())
+        return Instant(time.time(), self._active(), self._elapsed(), time.process_time())
 
     def worker(self, name: str, turn: Turn, close: Callable[[], None]) -> Worker:
         return ThreadWorker(name, turn, close)

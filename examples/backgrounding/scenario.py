@@ -45,7 +45,7 @@ DEEDS = {
 }
 ANY_TIME = ("network down", "network up", "end")
 LEAVINGS = ("quit", "crash", "kill")
-DEFAULT_GRACE = 30.0
+DEFAULT_GRACE = 30.0  # seconds; the plugin's own would leave little else to see
 DEFAULT_DESKTOP = "x11"
 
 

@@ -23,7 +23,11 @@ HEARTBEAT = 0.8
 """Seconds between pulses. Under one second, so that a killed game's session is off by at most one second."""
 
 SUSPEND_AFTER = HEARTBEAT + 5.0
-"""Seconds without a pulse after which the computer must have slept, or the process been stopped."""
+"""Seconds without a pulse in which the computer may have slept, or the process been stopped."""
+
+AT_WORK = 0.2
+"""Share of such a gap in which the processor has worked for a process that was busy, not stopped. What play uses
+between the last pulse and a stop is at most HEARTBEAT of SUSPEND_AFTER, 0.14; a call that holds the interpreter, 1."""
 
 VETO_AFTER = 1.0
 """Seconds of play in the foreground after which a quit was evidently refused by the game."""
@@ -114,6 +118,7 @@ class Lifecycle:
         self._away: _Away | None = None
         self._pulse: Instant | None = None
         self._held = False
+        self._sure: Progress | None = None  # before the window was there without the focus, which was never seen
 
     # What is so
 
@@ -204,11 +209,27 @@ class Lifecycle:
             decisions.append(self._save_again(reason))
         return [*decisions, self._release()]
 
-    def pulse(self, at: Instant) -> list[Decision]:
-        """Time passes. To be called every HEARTBEAT: a missing pulse means that the computer slept."""
-        decisions = self._catch_up(at)
-        self._pulse = at
+    def pulse(self, at: Instant, held: bool = False) -> list[Decision]:
+        """Time passes. To be called every HEARTBEAT: a missing pulse may mean that the computer slept, or that the
+        process was stopped; the latter not if the game was `held` inside one call of pygame."""
+        decisions = self._catch_up(at, held)
+        if self._pulse is None or at.elapsed > self._pulse.elapsed:  # it may have waited for its turn to be heard
+            self._pulse = at
         return decisions
+
+    def unseen(self, at: Instant) -> list[Decision]:
+        """The window is there and has not the focus, which was never seen: perhaps nobody plays yet."""
+        if self._open is not None and self._sure is None:
+            self._sure = Progress(self._open.id, self._open.active(at), self._open.wall(at))
+        return []
+
+    def seen(self, at: Instant) -> list[Decision]:
+        """The focus is there for the first time. What has passed since `unseen` was no play."""
+        sure, self._sure = self._sure, None
+        if sure is not None and self._open is not None and self._away is None:
+            self._open.banked = sure.active if sure.session_id == self._open.id else 0.0
+            self._open.since = at
+        return []
 
     def lost(self, session_id: str, at: Instant) -> list[Decision]:
         """The end that was to be withdrawn had gone: that session is over, a new one starts."""
@@ -219,10 +240,10 @@ class Lifecycle:
 
     # Steps
 
-    def _catch_up(self, at: Instant) -> list[Decision]:
+    def _catch_up(self, at: Instant, held: bool = False) -> list[Decision]:
         """What has become true by `at` although nothing signalled it: a sleep, a grace that is over."""
         decisions: list[Decision] = []
-        if self._pulse is not None and at.elapsed - self._pulse.elapsed > SUSPEND_AFTER:
+        if self._pulse is not None and _was_gone(self._pulse, at, held):
             if self._open and self._away is None:
                 last_seen = max(self._pulse, self._open.since or self._pulse, key=lambda instant: instant.elapsed)
                 decisions.append(self._go_away("suspend", last_seen, None))
@@ -262,3 +283,11 @@ class Lifecycle:
         released = Release(self._open.id)
         self._open = self._away = None
         return released
+
+
+def _was_gone(since: Instant, at: Instant, held: bool) -> bool:
+    """Whether the computer slept, or the process was stopped, while no pulse came. A busy one was neither."""
+    awake = at.active - since.active
+    asleep = at.elapsed - since.elapsed - awake
+    worked = at.worked - since.worked
+    return asleep > SUSPEND_AFTER or (awake > SUSPEND_AFTER and worked < AT_WORK * awake and not held)

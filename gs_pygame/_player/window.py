@@ -1,13 +1,14 @@
-"""The only module that imports pygame: hooks and probes in, signals out.
+"""The module that knows pygame: hooks and probes in, signals out.
 
 Truth is sampled: at every hooked call the adapter asks whether a window of ours has the focus. Events matter only for
-what no sample shows (QUIT), and where the focus was never seen (dummy drivers). It posts nothing, blocks nothing,
-sets no handlers, and changes no event.
+what no sample shows (QUIT, which windows can be seen), and where the focus was never seen (dummy drivers, a seat
+without a keyboard). It posts nothing, blocks nothing, sets no handlers, and changes no event.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,6 +21,7 @@ import pygame.event
 import pygame.key
 
 from .._messages import Reason
+from .sight import IN, OUT, Windows, has_lost_its_compositor, hides_what_is_seen
 from .stand_in import StandIn
 
 log = logging.getLogger("gs_pygame")
@@ -27,9 +29,11 @@ log = logging.getLogger("gs_pygame")
 WAIT_SLICE = 100
 """Milliseconds of a blocking wait between two samples, where no event would end it when the focus goes."""
 
-_OUT = frozenset({pygame.WINDOWMINIMIZED, pygame.WINDOWHIDDEN})
-_IN = frozenset({pygame.WINDOWFOCUSGAINED, pygame.WINDOWRESTORED, pygame.WINDOWSHOWN})
-_TELLING = _OUT | _IN | {pygame.QUIT, pygame.WINDOWFOCUSLOST}
+HOLDS_THE_GAME = sys.platform in ("win32", "darwin")
+"""Whether the system keeps a game inside its call for as long as the player drags the title bar, or the window's edge.
+Where it does not, a process that is stopped inside a call is a stopped one."""
+
+_TELLING = OUT | IN | {pygame.QUIT, pygame.WINDOWFOCUSLOST}
 
 
 class _Anything(dict[str, Any]):
@@ -50,21 +54,26 @@ Probe = Callable[[], bool]
 
 
 class Signals(Protocol):
-    """Where the signals go. `alert`: a hooked call must look closer than at the focus."""
+    """Where the signals go. From `due` on a hooked call must look closer than at the focus; at once if `alert`."""
 
     alert: bool
+    due: float
+    inside: float | None
 
     def leave(self, reason: Reason) -> None: ...
     def back(self) -> None: ...
     def playing(self) -> None: ...
+    def unseen(self) -> None: ...
+    def seen(self) -> None: ...
+    def pulse_if_overdue(self) -> None: ...
 
 
 class Adapter:
     """Watches the player through pygame. All methods: the game's thread.
 
     `focused` and `visible` are the probes, `pygame.key.get_focused` and `pygame.display.get_active` unless replaced.
-    `seen` is called when a look found the display up, `farewell` after pygame.quit(). `signals` is None while nothing
-    is recorded.
+    `seen` is called when a look found the display up, `farewell` after pygame.quit(). `now` is the clock's tick.
+    `signals` is None while nothing is recorded.
     """
 
     def __init__(
@@ -74,15 +83,22 @@ class Adapter:
         farewell: Callable[[], None],
         focused: Probe | None = None,
         visible: Probe | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.signals: Signals | None = None
         self._counts_visible = background_on == "minimize"
         self._seen = seen
         self._farewell = farewell
+        self._now = now
         self._focused = focused or pygame.key.get_focused
         self._visible = visible or pygame.display.get_active
         self._sampled: bool | None = None  # the last sample; None: look closer at the next call
         self._knows_focus = False
+        self._asked = False  # the game has asked for events: before that, SDL knows of no focus
+        self._up = False  # the display
+        self._told_to_quit = False
+        self._only_quit_tells = False  # of what the events say, a sample says the rest
+        self._windows = Windows()
         self._foreground = True
         self._faulted = False
         self._hooks: list[_Hook] = []
@@ -92,19 +108,28 @@ class Adapter:
     def hook(self) -> None:
         """Wrap the calls that every game makes."""
         self._hooks = [
-            _Hook(pygame.event, "get", self.after_events),
-            _Hook(pygame.event, "poll", self.after_event),
+            self._holding("get", self.after_events),
+            self._holding("poll", self.after_event),
             _WaitHook(pygame.event, "wait", self.after_event, self.sample, self._must_slice),
-            _Hook(pygame.event, "pump", self.sample),
-            _Hook(pygame.event, "clear", self.sample),
+            self._holding("pump", self._after_pump),
+            self._holding("clear", self._after_pump),
             _Hook(pygame.display, "flip", self.sample),
             _Hook(pygame.display, "update", self.sample),
+            _Hook(pygame.display, "quit", self._after_display_quit),
             _QuitHook(pygame, "quit", self._after_quit, self._before_quit),
         ]
         for hook in self._hooks:
             hook.put()
         with suppress(pygame.error):  # the display is not initialised
-            self._knows_focus = self._focused()  # it may be lost before the first call, and the event be blocked
+            if self._focused():  # it may be lost before the first call, and the event be blocked
+                self._know_focus()
+            self._up = True
+
+    def _holding(self, name: str, after: Callable[[Any], Any]) -> _Hook:
+        """A hook of an event function, inside which some systems hold the game."""
+        if HOLDS_THE_GAME:
+            return _HoldingHook(pygame.event, name, after, self._goes_in, self._comes_out)
+        return _Hook(pygame.event, name, after)
 
     def unhook(self) -> None:
         """Put back what is still ours; where someone wrapped us, pass through from now on."""
@@ -123,24 +148,33 @@ class Adapter:
         try:
             focused = self._focused()
         except pygame.error:  # the display is not initialised
+            if self._up:
+                self._guarded(self._lose_display)
             return
-        if focused is self._sampled and not signals.alert:
-            return
-        self._guarded(self._look, focused)
+        if focused is not self._sampled or self._now() >= signals.due:
+            self._guarded(self._look, focused)
 
     def after_events(self, events: Any) -> Any:
         """A game got `events`: pygame's list, or what a function gives that it put in the place of `get`. It gets what
         this returns in their stead, if anything."""
         kind = type(events)
-        if kind is GeneratorType:
-            return self._in_passing(events)
         try:
-            if kind is list and self._knows_focus and _QUIT_IS_FOUND:  # what tells of the focus, a sample says better
+            if kind is list and self._only_quit_tells:
                 if _ANY_QUIT in events:
-                    self._hear(pygame.QUIT)
-            elif isinstance(events, (list, tuple)):  # a look at anything else might take something out of it
-                for event in events:
-                    self._look_at(event)
+                    self._quit()
+                else:  # as in nearly every frame: what `sample` would find, without calling it
+                    signals = self.signals
+                    if signals is None or (self._focused() is self._sampled and self._now() < signals.due):
+                        return None
+            elif kind is GeneratorType:
+                return self._in_passing(events)
+            else:
+                self._asked = True
+                if isinstance(events, (list, tuple)):  # a look at anything else might take something out of it
+                    for event in events:
+                        self._look_at(event)
+        except pygame.error:  # the display is not initialised, as `sample` will find
+            pass
         except Exception:  # noqa: BLE001 - logged
             self._log_fault()
         self.sample()
@@ -152,12 +186,17 @@ class Adapter:
             self._look_at(event)
         except Exception:  # noqa: BLE001 - logged
             self._log_fault()
+        self._asked = True
+        self.sample()
+
+    def _after_pump(self, result: object) -> None:
+        self._asked = True
         self.sample()
 
     def _look_at(self, event: Any) -> None:
         type_ = getattr(event, "type", None)
         if isinstance(type_, int) and type_ in _TELLING:
-            self._hear(type_)
+            self._hear(event)
 
     def _in_passing(self, events: Iterator[Any]) -> Iterator[Any]:
         """The same events, each looked at when the game takes it."""
@@ -166,15 +205,25 @@ class Adapter:
             yield event
 
     def _before_quit(self) -> None:
-        self._guarded(self._hear, pygame.QUIT)
+        self._guarded(self._quit)
 
     def _after_quit(self, result: object) -> None:
-        self._guarded(self._close_up)
-        self._sampled = None  # there may be a next window
+        self._guarded(self._lose_display)
+        self._guarded(self._farewell)
 
-    def _close_up(self) -> None:
-        self._move(False)
-        self._farewell()
+    def _after_display_quit(self, result: object) -> None:
+        if self._up:
+            self._guarded(self._lose_display)
+
+    def _goes_in(self) -> None:
+        if self.signals:
+            self.signals.inside = self._now()
+
+    def _comes_out(self) -> None:
+        signals = self.signals
+        if signals:
+            self._guarded(signals.pulse_if_overdue)
+            signals.inside = None
 
     def _must_slice(self) -> bool:
         signals = self.signals
@@ -183,22 +232,59 @@ class Adapter:
     # Slow path
 
     def _look(self, focused: bool) -> None:
-        self._knows_focus = self._knows_focus or focused
+        signals = self.signals
+        if signals:
+            signals.pulse_if_overdue()
+        self._up = True
+        if self._told_to_quit and has_lost_its_compositor():
+            self._move(False)
+            return
+        first = focused and not self._knows_focus
+        if first:
+            self._know_focus()
+        here = focused or (self._counts_visible and self._in_sight())
         self._sampled = None if self._counts_visible and not focused else focused
         if self._knows_focus:
-            self._move(focused or (self._counts_visible and self._visible()))
-        elif self._foreground and self.signals:
-            self.signals.playing()
+            self._move(here)
+        elif self._foreground and signals:
+            signals.playing()
+        if first and signals:
+            signals.seen()
+        elif signals and self._asked and not self._knows_focus and not here:
+            signals.unseen()
         self._seen()
 
-    def _hear(self, type_: int) -> None:
+    def _know_focus(self) -> None:
+        self._knows_focus = True
+        self._only_quit_tells = _QUIT_IS_FOUND and not self._counts_visible
+
+    def _in_sight(self) -> bool:
+        """Whether the player can see a window of ours that has not the focus; no where that cannot be known."""
+        return not hides_what_is_seen() and (self._visible() or self._windows.in_sight())
+
+    def _lose_display(self) -> None:
+        """Nobody plays without a window. There may be a next one."""
+        self._up = self._told_to_quit = False
+        self._sampled = None
+        self._windows = Windows()
+        self._move(False)
+
+    def _quit(self) -> None:
+        if self.signals:
+            self.signals.leave("quit")
+        self._told_to_quit = True
+
+    def _hear(self, event: Any) -> None:
+        type_ = event.type
         if type_ == pygame.QUIT:
-            if self.signals:
-                self.signals.leave("quit")
-        elif not self._knows_focus:
-            if type_ in _IN:
+            self._quit()
+            return
+        if self._counts_visible:
+            self._windows.hear(event)
+        if not self._knows_focus:
+            if type_ in IN:
                 self._move(True)
-            elif type_ in _OUT or (type_ == pygame.WINDOWFOCUSLOST and not self._counts_visible):
+            elif type_ in OUT or (type_ == pygame.WINDOWFOCUSLOST and not self._counts_visible):
                 self._move(False)
 
     def _move(self, foreground: bool) -> None:
@@ -247,6 +333,30 @@ class _Hook(StandIn):
         if getattr(self._module, self._name, None) is self:
             setattr(self._module, self._name, self.original)
         self.after = _nothing
+
+
+class _HoldingHook(_Hook):
+    """Says when the game is inside."""
+
+    def __init__(
+        self,
+        module: ModuleType,
+        name: str,
+        after: Callable[[Any], Any],
+        goes_in: Callable[[], None],
+        comes_out: Callable[[], None],
+    ) -> None:
+        super().__init__(module, name, after)
+        self._goes_in = goes_in
+        self._comes_out = comes_out
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._goes_in()
+        try:
+            result = self.original(*args, **kwargs)
+        finally:
+            self._comes_out()
+        return self.after(result) or result
 
 
 class _QuitHook(_Hook):

@@ -56,13 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         usage="%(prog)s [options] (game.py | -m module) [arguments of the game ...]",
         description=f"{HELP} Options stand before the game; what is not given is asked of the environment "
         "(GS_PYGAME_ENDPOINT, GS_PYGAME_SECRET, ...).",
-        epilog="Examples: gs-pygame run game.py --level 3; gs-pygame run --grace 300 -m pygame.examples.stars. The "
+        epilog="Examples: gs-pygame run game.py --level 3; gs-pygame run --grace 30 -m pygame.examples.stars. The "
         "exit code is the game's own; 2 if it cannot be started.",
     )
     parser.add_argument("--app", help="the game's name; it names the folder on disk (default: the target's name)")
     parser.add_argument("--author", default=AUTHOR, help="names the folder on disk, too (default: %(default)s)")
     parser.add_argument("--endpoint", help="the server's address (GS_PYGAME_ENDPOINT)")
-    parser.add_argument("--grace", type=float, metavar="SECONDS", help="how long a player may be away (default: 30)")
+    parser.add_argument("--grace", type=float, metavar="SECONDS", help="how long a player may be away (default: 300)")
     parser.add_argument("--data-dir", metavar="DIR", help="keep the sessions here (GS_PYGAME_DATA_DIR)")
     parser.add_argument("-m", dest="module", action="store_true", help="the target is a module, not a file")
     # One positional: argparse would take a "--" away that stands between two.

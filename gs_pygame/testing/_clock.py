@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from .._time import Instant, Turn, Worker
 
@@ -17,12 +18,16 @@ class FakeClock:
     """
 
     def __init__(self, wall: float = 1_800_000_000.0) -> None:
-        self._now = Instant(wall, 1_000.0, 2_000.0)
+        self._now = Instant(wall, 1_000.0, 2_000.0, 0.0)
         self._workers: list[_FakeWorker] = []
 
     def now(self) -> Instant:
         """The present moment, in seconds on three clocks."""
         return self._now
+
+    def tick(self) -> float:
+        """What a hooked call asks for: the active clock."""
+        return self._now.active
 
     def advance(self, seconds: float) -> None:
         """Let time pass; whatever is due in it happens, in order. With 0 all that is due now."""
@@ -31,22 +36,26 @@ class FakeClock:
             due = min((w.due for w in self._workers if w.due is not None), default=None)
             if due is None or due > target:
                 break
-            self._move(max(0.0, due - self._now.active))
+            self._now = self._moved(max(0.0, due - self._now.active))
             for worker in [w for w in self._workers if w.due == due]:
                 worker.have_turn()
-        self._move(max(0.0, target - self._now.active))
+        self._now = self._moved(max(0.0, target - self._now.active))
 
     def sleep(self, seconds: float) -> None:
         """The computer sleeps: the wall clock and the elapsed clock run on, everything else stands still."""
-        self._now = Instant(self._now.wall + seconds, self._now.active, self._now.elapsed + seconds)
+        self._now = replace(self._now, wall=self._now.wall + seconds, elapsed=self._now.elapsed + seconds)
 
     def stop(self, seconds: float) -> None:
-        """The process is stopped: all clocks run on, and nobody has a turn."""
-        self._move(seconds)
+        """The process is stopped: all clocks run on, it uses no processor time, and nobody has a turn."""
+        self._now = replace(self._moved(seconds), worked=self._now.worked)
+
+    def hold(self, seconds: float) -> None:
+        """One call of the game holds the interpreter (a level's load): it is busy, and no other thread has a turn."""
+        self._now = self._moved(seconds)
 
     def set_wall(self, wall: float) -> None:
         """Somebody sets the wall clock, to Unix time in seconds."""
-        self._now = Instant(wall, self._now.active, self._now.elapsed)
+        self._now = replace(self._now, wall=wall)
 
     def worker(self, name: str, turn: Turn, close: Callable[[], None]) -> Worker:
         worker = _FakeWorker(self, turn, close)
@@ -61,9 +70,10 @@ class FakeClock:
         """No more turns for this worker, and no close: its process has died."""
         self._workers = [one for one in self._workers if one is not worker]
 
-    def _move(self, seconds: float) -> None:
+    def _moved(self, seconds: float) -> Instant:
+        """So much later, in a busy process."""
         now = self._now
-        self._now = Instant(now.wall + seconds, now.active + seconds, now.elapsed + seconds)
+        return Instant(now.wall + seconds, now.active + seconds, now.elapsed + seconds, now.worked + seconds)
 
 
 class _FakeWorker:

@@ -84,7 +84,7 @@ class Player:
             self.destination,
             self.clock,
             focused=None if real else lambda: self.focused,
-            visible=None if real else lambda: self.visible,
+            visible=None if real else lambda: self.visible and self.desktop != "wayland",  # it does not tell
         )
         self._plugins.append(plugin)
         return plugin

@@ -38,7 +38,7 @@ def test_a_scenario_is_read_as_it_is_written() -> None:
 
 
 def test_what_is_left_out_has_a_default() -> None:
-    """The file's name is its title, and the plugin's own grace holds."""
+    """The file's name is its title, and half a minute is the grace."""
     scenario = parse("0 start", "evening.txt")
     assert (scenario.title, scenario.grace, scenario.desktop, scenario.length) == ("evening", 30.0, "x11", 0.0)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
-from gs_pygame._player.lifecycle import Decision, Lifecycle, Release, Save, Start, Withdraw
+from gs_pygame._player.lifecycle import Decision, Lifecycle, Progress, Release, Save, Start, Withdraw
 from gs_pygame._time import Instant
 
 GRACE = 30.0
@@ -15,6 +16,11 @@ GRACE = 30.0
 def at(seconds: float, slept: float = 0.0) -> Instant:
     """`seconds` after the start on the active clock, of which the computer slept none; `slept` more on the others."""
     return Instant(1e9 + seconds + slept, 100 + seconds, 500 + seconds + slept)
+
+
+def worked(instant: Instant, seconds: float) -> Instant:
+    """The same moment, by which the processor has worked so long."""
+    return replace(instant, worked=seconds)
 
 
 @pytest.fixture
@@ -146,3 +152,48 @@ def test_an_end_that_had_gone_starts_a_new_session(lifecycle: Lifecycle) -> None
     lifecycle.back(at(12))
     assert lifecycle.lost("s1", at(12.1)) == [Start("s2", at(12.1))]
     assert lifecycle.lost("s1", at(12.2)) == []
+
+
+def test_a_process_that_was_stopped_is_away(lifecycle: Lifecycle) -> None:
+    """Nine seconds without a pulse in which only the play before the stop used the processor: they do not count."""
+    pulsed(lifecycle, 10)
+    assert lifecycle.pulse(worked(at(19.8), 0.8)) == [Save("s1", "suspend", 10.0, 10.0)]
+
+
+def test_a_held_interpreter_is_play(lifecycle: Lifecycle) -> None:
+    """The same gap, and the processor has worked in it, if only at half its speed: a level's load."""
+    pulsed(lifecycle, 10)
+    assert lifecycle.pulse(worked(at(20), 5.0)) == []
+    assert lifecycle.exit("quit", worked(at(24), 6.0))[0] == Save("s1", "quit", 24.0, 24.0)
+
+
+def test_a_pulse_that_is_heard_late_says_nothing(lifecycle: Lifecycle) -> None:
+    """A green thread reads the clock, waits for its turn for ten seconds, and others have pulsed since."""
+    pulsed(lifecycle, 10)
+    assert lifecycle.pulse(at(0)) == []
+    assert lifecycle.exit("quit", at(10.5))[0] == Save("s1", "quit", 10.5, 10.5)
+
+
+def test_a_held_title_bar_is_play(lifecycle: Lifecycle) -> None:
+    """The same gap, without work, inside one call of pygame; a sleep is a sleep even there."""
+    pulsed(lifecycle, 10)
+    assert lifecycle.pulse(at(20), held=True) == []
+    assert lifecycle.pulse(at(20.5, slept=20), held=True) == [Save("s1", "suspend", 20.0, 20.0)]
+
+
+def test_time_before_the_first_focus_is_no_play(lifecycle: Lifecycle) -> None:
+    """Two seconds of load, a window that waits eight seconds for its first focus, and five seconds with it."""
+    lifecycle.unseen(at(2))
+    assert lifecycle.progress(at(9)) == Progress("s1", 9.0, 9.0)  # it counts until more is known
+    lifecycle.unseen(at(9))
+    lifecycle.seen(at(10))
+    assert lifecycle.exit("quit", at(15))[0] == Save("s1", "quit", 7.0, 15.0)
+
+
+def test_a_session_that_began_before_the_first_focus(lifecycle: Lifecycle) -> None:
+    """One was ended by the game while its window was never seen, and keeps its length; the next one's begins now."""
+    lifecycle.unseen(at(2))
+    assert lifecycle.exit("explicit", at(4))[0] == Save("s1", "explicit", 4.0, 4.0)
+    lifecycle.start(at(5))
+    lifecycle.seen(at(8))
+    assert lifecycle.exit("quit", at(10))[0] == Save("s2", "quit", 2.0, 5.0)

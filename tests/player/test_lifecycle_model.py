@@ -12,7 +12,17 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gs_pygame._player.lifecycle import SUSPEND_AFTER, VETO_AFTER, Decision, Lifecycle, Release, Save, Start, Withdraw
+from gs_pygame._player.lifecycle import (
+    AT_WORK,
+    SUSPEND_AFTER,
+    VETO_AFTER,
+    Decision,
+    Lifecycle,
+    Release,
+    Save,
+    Start,
+    Withdraw,
+)
 from gs_pygame._time import Instant
 
 TICKS = 8  # to the second: a power of two, so that no boundary is blurred by rounding
@@ -36,7 +46,10 @@ class Model:
     """The table of design section 4 in ticks. `now` runs on in sleep; `active` counts ticks one by one."""
 
     now: int = 0
-    heard: int | None = None  # the last pulse
+    heard: bool = False  # of a pulse, at all
+    awake: int = 0  # ticks since the last pulse
+    asleep: int = 0
+    worked: int = 0
     started: int | None = None
     active: int = 0
     safe: int = 0  # `active` at the last moment that a sleep cannot take back
@@ -49,21 +62,26 @@ class Model:
     held: bool = False
     ended: list[Ended] = field(default_factory=list)
 
-    def tick(self, asleep: bool) -> None:
+    def tick(self, asleep: bool, busy: bool) -> None:
         self.now += 1
         if asleep:
+            self.asleep += 1
             return
+        self.awake += 1
+        self.worked += busy
         if self.started is not None and self.left is None:
             self.active += 1
         if self.playing is not None:
             self.playing += 1
 
     def catch_up(self) -> None:
-        if self.heard is not None and self.now - self.heard > SUSPEND_AFTER * TICKS:
+        gap = SUSPEND_AFTER * TICKS
+        stopped = self.awake > gap and self.worked < AT_WORK * self.awake
+        if self.heard and (self.asleep > gap or stopped):
             if self.started is not None and self.left is None:
                 self.active, self.left, self.reason, self.last_call = self.safe, self.safe_at, "suspend", self.safe_at
             self.playing = None
-            self.heard = self.now
+            self.awake = self.asleep = self.worked = 0
         if self.left is not None:
             waits_from = self.left if self.playing is None else self.last_call
             if self.now - waits_from >= GRACE:
@@ -81,7 +99,8 @@ class Model:
 
     def pulse(self) -> None:
         self.catch_up()
-        self.heard = self.now
+        self.heard = True
+        self.awake = self.asleep = self.worked = 0
         if self.started is not None and self.left is None:
             self.safe, self.safe_at = self.active, self.now
         elif self.playing is not None:
@@ -186,17 +205,20 @@ class World:
         self.machine = Lifecycle(GRACE / TICKS, lambda: next(names))
         self.model = Model()
         self.shelf = Shelf()
-        self.elapsed = self.active = 0
+        self.elapsed = self.active = self.worked = 0
         self.wall = 0.0
 
     def now(self) -> Instant:
-        return Instant(self.wall, 100 + self.active / TICKS, 500 + self.elapsed / TICKS)
+        return Instant(self.wall, 100 + self.active / TICKS, 500 + self.elapsed / TICKS, self.worked / TICKS)
 
-    def passes(self, ticks: int, pulsing: bool, asleep: bool) -> None:
-        for _ in range(ticks):
+    def passes(self, ticks: int, pulsing: bool, asleep: bool = False, busy: bool = False) -> None:
+        """`busy`: every other tick of it."""
+        for tick in range(ticks):
+            working = busy and tick % 2 == 0
             self.elapsed += 1
             self.active += not asleep
-            self.model.tick(asleep)
+            self.worked += working
+            self.model.tick(asleep, working)
             if pulsing and self.elapsed % PULSE == 0:
                 self.model.pulse()
                 self.shelf.take(self.machine.pulse(self.now()))
@@ -213,7 +235,7 @@ class World:
 steps = st.one_of(
     st.tuples(st.just("passes"), st.integers(1, 60)),
     st.tuples(st.just("passes"), st.integers(1, 12)),
-    st.tuples(st.sampled_from(["sleeps", "stops"]), st.integers(1, 120)),
+    st.tuples(st.sampled_from(["sleeps", "stops", "is held"]), st.integers(1, 120)),
     st.tuples(st.just("wall"), st.floats(-1e9, 4e9)),
     st.tuples(st.just("leave"), st.sampled_from(["background", "quit"])),
     st.tuples(st.just("exit"), st.sampled_from(["explicit", "quit", "crash"])),
@@ -233,9 +255,9 @@ def test_the_machine_agrees_with_the_model(sequence: list[tuple[str, object]]) -
     for name, value in sequence:
         match name, value:
             case "passes", int(ticks):
-                world.passes(ticks, pulsing=True, asleep=False)
-            case (("sleeps" | "stops"), int(ticks)):
-                world.passes(ticks, pulsing=False, asleep=name == "sleeps")
+                world.passes(ticks, pulsing=True)
+            case (("sleeps" | "stops" | "is held"), int(ticks)):
+                world.passes(ticks, pulsing=False, asleep=name == "sleeps", busy=name == "is held")
             case "wall", float(wall):
                 world.wall = wall
             case _, str(reason):

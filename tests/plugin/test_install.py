@@ -41,6 +41,7 @@ HOOKED = [
     (pygame.event, "clear"),
     (pygame.display, "flip"),
     (pygame.display, "update"),
+    (pygame.display, "quit"),
     (pygame, "quit"),
 ]
 by_name = pytest.mark.parametrize(("module", "name"), HOOKED, ids=[f"{m.__name__}.{n}" for m, n in HOOKED])
@@ -711,7 +712,7 @@ def test_two_plugins_without_globals_live_side_by_side(player: Player, tmp_path:
     first.close()
     player.wait(1)
     second.close()
-    assert [hook.after.__name__ for hook in originals() if hasattr(hook, "after")] in ([], ["_nothing"] * 8)
+    assert [hook.after.__name__ for hook in originals() if hasattr(hook, "after")] in ([], ["_nothing"] * 9)
     for (module, name), function in zip(HOOKED, before, strict=True):
         setattr(module, name, function)
 

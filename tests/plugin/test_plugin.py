@@ -24,7 +24,12 @@ from gs_pygame._time import Backoff
 from gs_pygame.destinations import Pause, Rejected, Retry
 from gs_pygame.testing import FakeClock, FakeDestination, Player
 
-GIVEN: dict[str, Any] = {"app": "Starfall", "author": "Example Studio", "endpoint": ENDPOINT}
+GIVEN: dict[str, Any] = {
+    "app": "Starfall",
+    "author": "Example Studio",
+    "endpoint": ENDPOINT,
+    "background_grace": 30.0,
+}
 TEN_YEARS = 10 * 365.25 * 86400
 
 

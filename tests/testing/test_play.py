@@ -23,7 +23,9 @@ from gs_pygame.testing import FakeDestination, Player, ended
 def install(**settings: Any) -> gs_pygame.SessionPlugin:
     pygame.init()
     pygame.display.set_mode((64, 64))
-    return gs_pygame.install(app="Kit", author="gs_pygame", endpoint="http://127.0.0.1:9", **settings)
+    return gs_pygame.install(
+        app="Kit", author="gs_pygame", endpoint="http://127.0.0.1:9", background_grace=30.0, **settings
+    )
 
 
 def game(frame: Callable[[], object] = lambda: None) -> Callable[[], None]:

@@ -15,7 +15,8 @@ def start_game(**settings: float) -> gs_pygame.SessionPlugin:
     pygame.init()
     pygame.display.set_mode((64, 64))
     pygame.event.clear()
-    return gs_pygame.install(app="Kit", author="gs_pygame", endpoint="http://127.0.0.1:9", **settings)  # type: ignore[arg-type]
+    given: dict[str, object] = {"app": "Kit", "author": "gs_pygame", "endpoint": "http://127.0.0.1:9", **settings}
+    return gs_pygame.install(**{"background_grace": 30.0, **given})  # type: ignore[arg-type]
 
 
 def heard() -> list[str]:

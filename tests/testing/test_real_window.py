@@ -68,7 +68,7 @@ def test_every_deed_in_a_real_window(gs_player: Player) -> None:
     """A script that says all that a player can do is played by the window manager as it is under the dummy driver."""
 
     def main() -> None:
-        gs_pygame.install(app="Window", author="gs_pygame", endpoint="http://127.0.0.1:9")
+        gs_pygame.install(app="Window", author="gs_pygame", endpoint="http://127.0.0.1:9", background_grace=30)
         pygame.init()
         pygame.display.set_mode((320, 240))
         clock = pygame.time.Clock()

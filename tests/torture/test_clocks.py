@@ -153,6 +153,20 @@ def test_a_short_stop_within_the_grace_is_time_away(settings: Settings) -> None:
         assert plugin.session.active == pytest.approx(10 * HEARTBEAT + 10, abs=EXACT)
 
 
+@pytest.mark.parametrize("seconds", [10.0, 120.0])
+def test_a_held_interpreter_is_play(settings: Settings, seconds: float) -> None:
+    """A call of the game holds the interpreter between two seconds of play, before and after: all of it counts."""
+    player = player_of()
+    with player.plugin(settings):
+        advance(player, 2)
+        player.clock.hold(seconds)
+        advance(player, 2)
+    with player.plugin(settings):
+        advance(player, 1)
+        length = pytest.approx(seconds + 4, abs=EXACT)
+        assert lengths(player) == [(length, length, "quit")]
+
+
 @pytest.mark.parametrize("years", [YEARS, -YEARS])
 def test_a_heartbeat_from_another_time(settings: Settings, years: float) -> None:
     """A dead run's file and the outbox are dated ten years off: it is recovered at once, as long as it was."""

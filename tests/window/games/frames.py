@@ -21,6 +21,14 @@ def restart(seconds: str) -> None:
     open_window()
 
 
+def display_quit(seconds: str) -> None:
+    """No call of pygame in the meantime."""
+    pygame.display.quit()
+    say("without a display")
+    time.sleep(float(seconds))
+    open_window()
+
+
 def fail() -> None:
     raise RuntimeError("the game's own fault")
 
@@ -46,6 +54,7 @@ def refuse(times: str) -> None:
 
 
 ACTIONS = {
+    "display-quit": display_quit,
     "exit": lambda code: sys.exit(int(code)),
     "fail": fail,
     "fork": fork,

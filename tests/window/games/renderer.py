@@ -1,18 +1,25 @@
-"""A game that draws with a Renderer on a Window, and never calls set_mode: `display.get_active()` is always False."""
+"""A game that draws with a Renderer on a Window, and never calls set_mode: `display.get_active()` is always False.
+
+With --minimize it is left when no window can be seen; with --two it has another one, "second".
+"""
+
+import sys
 
 import pygame
 from pygame._sdl2 import video
 from toolkit import SIZE, install, say_focus
 
-install()
+install(background_on="minimize" if "--minimize" in sys.argv else "focus")
 pygame.init()
-window = getattr(pygame, "Window", video.Window)("game", SIZE)
+Window = getattr(pygame, "Window", video.Window)
+second = Window("second", SIZE) if "--two" in sys.argv else None
+window = Window("game", SIZE)
 renderer = video.Renderer(window)
 say_focus()
 clock = pygame.time.Clock()
 playing = True
 while playing:
-    playing = all(event.type != pygame.QUIT for event in pygame.event.get())
+    playing = all(event.type not in (pygame.QUIT, pygame.WINDOWCLOSE) for event in pygame.event.get())
     renderer.clear()
     renderer.present()
     clock.tick(60)
