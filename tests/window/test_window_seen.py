@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from window_kit import AWAY, EXACT, GAMES, GRACE, Stage, eventually
+from window_kit import AWAY, EXACT, GAMES, GRACE, Stage
 
 pytestmark = pytest.mark.window
 
