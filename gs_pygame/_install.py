@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -114,12 +115,19 @@ class _Beginning:
     """Takes the window's signals until there is an engine: `begin` at the first that tells of play."""
 
     alert = True
+    due = -math.inf
+    inside: float | None = None
 
     def __init__(self, begin: Callable[[], None]) -> None:
         self.playing = self.back = begin
 
     def leave(self, reason: Reason) -> None:
         """Nobody has been there yet."""
+
+    def unseen(self) -> None:
+        """Nor does it matter how the window stands, nor how time passes."""
+
+    seen = pulse_if_overdue = unseen
 
 
 def installed() -> SessionPlugin:

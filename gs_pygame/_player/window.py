@@ -248,6 +248,7 @@ class Adapter:
             self._move(here)
         elif self._foreground and signals:
             signals.playing()
+        signals = self.signals  # play may have brought another
         if first and signals:
             signals.seen()
         elif signals and self._asked and not self._knows_focus and not here:

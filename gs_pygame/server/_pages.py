@@ -128,7 +128,7 @@ All of it as JSON: <a href="/sessions">/sessions</a></footer>
 <div class="card empty" style="margin-top: 28px">
 <h2>No session has ended yet</h2>
 <p>Play the game and leave it: close it, or stay in another window for longer than its grace, \
-which is 30 seconds unless the game sets another. The session shows here as soon as it is delivered.</p>
+which is five minutes unless the game sets another. The session shows here as soon as it is delivered.</p>
 <p>A game reports here when its endpoint is this page's address.</p>
 </div>
 {% endif %}

@@ -26,7 +26,7 @@ def main(request: pytest.FixtureRequest) -> Callable[[], None]:
 
 def with_plugin(game: ModuleType) -> Callable[[], None]:
     def main() -> None:
-        gs_pygame.install(app="Other", author="Somebody", endpoint="http://127.0.0.1:9")
+        gs_pygame.install(app="Other", author="Somebody", endpoint="http://127.0.0.1:9", background_grace=30.0)
         game.main()
 
     return main
@@ -92,7 +92,7 @@ def test_a_refused_quit(gs_player: Player) -> None:
 def test_a_game_that_is_a_script(gs_player: Player) -> None:
     """A game without a main function, the README's own: it is run from its file."""
     path = Path(gs_pygame.__file__).parents[1] / "examples" / "minimal.py"
-    gs_player.plays(lambda: runpy.run_path(str(path), run_name="__main__"), [10, gs_player.leaves, 60])
+    gs_player.plays(lambda: runpy.run_path(str(path), run_name="__main__"), [10, gs_player.leaves, 310])
     assert gs_player.ends == [ended("background", active=10)]
 
 
