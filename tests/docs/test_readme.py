@@ -103,7 +103,7 @@ def test_the_drop_in_is_played(gs_player: Player, tmp_path: Path) -> None:
     """The diff applies to a game, and with it a minute elsewhere ends the session when the player left."""
     path = tmp_path / "game.py"
     path.write_text(drop_in(), "utf-8")
-    gs_player.plays(script(path), [10, gs_player.leaves, 60, gs_player.returns, 5])
+    gs_player.plays(script(path), [10, gs_player.leaves, 400, gs_player.returns, 5])
     score = {"score": 42}
     assert gs_player.ends == [
         ended("background", active=10, script_data=score),
@@ -139,7 +139,7 @@ def test_a_game_that_is_shown_is_played(block: Block, gs_player: Player, tmp_pat
     """Ten seconds of play, a minute elsewhere, five more of play: two sessions."""
     path = tmp_path / "game.py"
     path.write_text(block.code, "utf-8")
-    gs_player.plays(script(path), [10, gs_player.leaves, 60, gs_player.returns, 5])
+    gs_player.plays(script(path), [10, gs_player.leaves, 400, gs_player.returns, 5])
     assert gs_player.ends == [ended("background", active=10, wall=10), ended("quit", active=5)]
 
 
@@ -198,9 +198,9 @@ def test_the_laboratory_plays_the_scenario_that_is_shown(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in GAMES.glob("*.py")))
 def test_a_game_with_a_library_is_played(name: str, gs_player: Player) -> None:
-    """With the real library: away for a minute, back for five seconds; pygame-menu's exit leaves its end on disk."""
+    """With the real library: away for minutes, back for five seconds; pygame-menu's exit leaves its end on disk."""
     need(LIBRARIES.get(name, "pygame"))
-    gs_player.plays(script(GAMES / f"{name}.py"), [10, gs_player.leaves, 60, gs_player.returns, 5])
+    gs_player.plays(script(GAMES / f"{name}.py"), [10, gs_player.leaves, 400, gs_player.returns, 5])
     if name == "menu":
         gs_player.plays(script(ROOT / "examples" / "minimal.py"), [1])  # the next start; a second menu crashes pygame
     assert gs_player.ends[:2] == [
