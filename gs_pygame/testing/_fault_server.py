@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -92,8 +94,17 @@ class FaultServer:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        listener.bind(("127.0.0.1", port))
-        return listener
+        give_up = time.monotonic() + _DEADLINE
+        while True:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError as error:  # a connection of somebody's has got it, in the moment when nobody had it bound
+                if error.errno != errno.EADDRINUSE or time.monotonic() > give_up:
+                    listener.close()
+                    raise
+                time.sleep(_ACCEPT_STEP)
+            else:
+                return listener
 
     def _stop(self) -> None:
         self._stopping.set()

@@ -100,7 +100,7 @@ def test_every_block_is_run() -> None:
 
 
 def test_the_drop_in_is_played(gs_player: Player, tmp_path: Path) -> None:
-    """The diff applies to a game, and with it a minute elsewhere ends the session when the player left."""
+    """The diff applies to a game, and with it minutes elsewhere end the session when the player left."""
     path = tmp_path / "game.py"
     path.write_text(drop_in(), "utf-8")
     gs_player.plays(script(path), [10, gs_player.leaves, 400, gs_player.returns, 5])
@@ -136,7 +136,7 @@ def shape(value: Any) -> Any:
 
 @pytest.mark.parametrize("block", blocks("python", ""), ids=str)
 def test_a_game_that_is_shown_is_played(block: Block, gs_player: Player, tmp_path: Path) -> None:
-    """Ten seconds of play, a minute elsewhere, five more of play: two sessions."""
+    """Ten seconds of play, minutes elsewhere, five more of play: two sessions."""
     path = tmp_path / "game.py"
     path.write_text(block.code, "utf-8")
     gs_player.plays(script(path), [10, gs_player.leaves, 400, gs_player.returns, 5])

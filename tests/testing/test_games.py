@@ -37,7 +37,7 @@ def press(key: int) -> None:
 
 
 def test_a_long_absence(gs_player: Player, main: Callable[[], None]) -> None:
-    """Away for a minute: the session has ended when the player left, and a new one begins when they return."""
+    """Away for minutes: the session has ended when the player left, and a new one begins when they return."""
     gs_player.plays(main, [10, gs_player.leaves, 60, gs_player.returns, 5])
     assert gs_player.ends == [ended("background", active=10, wall=10), ended("quit", active=5)]
 
@@ -50,7 +50,7 @@ def test_a_short_absence(gs_player: Player, main: Callable[[], None]) -> None:
 
 @pytest.mark.parametrize("desktop", DESKTOPS)
 def test_to_the_desktop_and_back(gs_player: Player, desktop: str) -> None:
-    """Show desktop for a minute, everything back, a click on the game: two sessions, on every system."""
+    """Show desktop for minutes, everything back, a click on the game: two sessions, on every system."""
     gs_player.desktop = desktop
     gs_player.plays(with_plugin(pond), [10, gs_player.shows_desktop, 60, gs_player.hides_desktop, gs_player.returns, 5])
     assert gs_player.ends == [ended("background", active=10), ended("quit", active=5)]
