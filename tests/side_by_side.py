@@ -41,7 +41,7 @@ def group(nodeid: str) -> str:
 
 
 def workers() -> int:
-    """One for each processor. The plays in real windows mostly wait, but what they measure wants a processor at once."""
+    """One for each processor: plays in real windows mostly wait, but what they measure wants one at once."""
     return os.cpu_count() or 1
 
 

@@ -144,14 +144,14 @@ def test_a_game_that_is_shown_is_played(block: Block, gs_player: Player, tmp_pat
 
 
 def test_the_idle_player_ends_a_session(gs_player: Player, tmp_path: Path) -> None:
-    """The recipe for tea: five minutes without a key end the session, and the next key begins another."""
+    """The recipe for tea: ten minutes without a key end the session, and the next key begins another."""
     [block] = [block for block in blocks("python", "") if "idle" in block.code]
     path = tmp_path / "game.py"
     path.write_text(block.code, "utf-8")
     press = pygame.event.Event(pygame.KEYDOWN, key=pygame.K_SPACE)
-    gs_player.plays(script(path), [400, lambda: pygame.event.post(press), 10])
+    gs_player.plays(script(path), [700, lambda: pygame.event.post(press), 10])
     assert gs_player.ends == [
-        ended("explicit", active=300, script_data={"idle": True}, within=1),
+        ended("explicit", active=600, script_data={"idle": True}, within=1),
         ended("quit", active=10),
     ]
 
