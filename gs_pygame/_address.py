@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from urllib.parse import SplitResult, urlsplit
 
 LABEL_LIMIT = 63  # characters between two dots, as the DNS has it (RFC 1035)
@@ -99,8 +98,8 @@ def _fault_of_host(parts: SplitResult) -> str | None:
         return f"a host over {NAME_LIMIT} characters"
     if labels[-1].isdecimal():
         try:
-            socket.inet_aton(host)
-        except OSError:
+            ipaddress.IPv4Address(host)
+        except ValueError:
             return "a host of numbers that is no IP address"
     return None
 

@@ -118,7 +118,7 @@ def test_wait_delivers_in_the_game(server: FaultServer, folder: Path) -> None:
         server.url,
     )
     assert (done.returncode, done.stdout) == (0, "1\n")
-    assert helpers(folder) == []
+    gone(folder)
     assert reasons(server) == ["quit"]
     assert on_disk(folder) == [("delivered", "quit", 1)]
 
@@ -128,7 +128,7 @@ def test_wait_has_an_end(folder: Path) -> None:
     with FaultServer(silence) as server:
         done = played(script("print(time.monotonic())", exit_delivery="'wait'"), folder, server.url)
         assert 1.9 < time.monotonic() - float(done.stdout) < 4.0
-        assert helpers(folder) == []
+        gone(folder)
     assert on_disk(folder) == [("ready", "quit", 0)]
 
 

@@ -54,6 +54,7 @@ def test_modes(tmp_path: Path, umask: None) -> None:
     with played(folder):
         during = modes(folder)
     after = modes(folder)
+    (folder / "outbox.sqlite3-wal").unlink(missing_ok=True)  # which holds the first page, and would mend it
     with (folder / "outbox.sqlite3").open("r+b") as file:
         file.write(b"damaged" * 5)
     with played(folder) as player:
