@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import functools
@@ -479,7 +480,8 @@ def test_a_wrapper_is_taken_for_a_function(player: Player, module: Any, name: st
     assert getattr(function, "__self__", None) is getattr(before, "__self__", None)
     assert pydoc.render_doc(function) == pydoc.render_doc(before)
     mock.create_autospec(function)(1)
-    mock.create_autospec(module)
+    with contextlib.suppress(NotImplementedError):  # of the modules that pygame 2.1 says it misses, whatever is asked
+        mock.create_autospec(module)
 
 
 @by_name
