@@ -247,8 +247,8 @@ def test_the_flag_for_bytecode_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> 
 ECHO = """
 import os, sys
 told = b""
-while not told.endswith(b"stop\\n"):
-    told += os.read(int(sys.argv[2].partition("=")[2]), 1000)
+while not told.endswith(b"stop\\n") and (more := os.read(int(sys.argv[2].partition("=")[2]), 1000)):
+    told += more
 names = sorted(name for name in os.environ if "gs_pygame" in name.lower())
 open("told", "w").write(repr((told, sys.argv[3:], names, os.environ["PYINSTALLER_RESET_ENVIRONMENT"])))
 """
