@@ -18,25 +18,16 @@ from ._delivery.courier import Courier
 from ._delivery.delivery import Delivery
 from ._disk.failover import Failover
 from ._disk.journal import Entry, Journal, Login
-from ._disk.outbox import GAME_PATIENCE, Receipt
-from ._disk.storage import ERASE_PATIENCE, Storage
+from ._disk.outbox import Receipt
+from ._disk.storage import Storage
 from ._errors import OutboxBusyError, OutboxError
 from ._keeper import Keeper
 from ._messages import Reason, Session, Status, to_datetime
-from ._player.lifecycle import HEARTBEAT, Decision, Lifecycle, Progress, Save
+from ._patience import ERASE_PATIENCE, EXIT_PATIENCE, FLUSH_STEP, GAME_PATIENCE, HEARTBEAT, OVERDUE
+from ._player.lifecycle import Decision, Lifecycle, Progress, Save
 from ._player.script_data import ScriptData
 from ._time import Backoff, Clock, Instant
 from .destinations import Destination
-
-EXIT_PATIENCE = 0.03
-"""Seconds that the exit may wait for the keeper, of the 50 ms that it may take in all."""
-
-OVERDUE = 2 * HEARTBEAT
-"""Seconds without a pulse after which a hooked call is one. Under gevent and eventlet the keeper's thread is a green
-one, which has a turn only when the game yields."""
-
-FLUSH_STEP = 0.05
-"""Seconds between two looks of flush() while another process delivers."""
 
 
 class Engine:

@@ -13,11 +13,9 @@ from ._disk.outbox import Receipt
 from ._disk.runs import RunFile, recover_dead_runs, run_names
 from ._disk.storage import Storage
 from ._errors import OutboxError
-from ._player.lifecycle import HEARTBEAT, Progress
+from ._patience import HEARTBEAT, SCAN
+from ._player.lifecycle import Progress
 from ._time import Clock, Instant
-
-SCAN = 60.0
-"""Seconds between two looks for copies of the game that have died."""
 
 
 class Kept(Protocol):

@@ -16,6 +16,7 @@ from ._disk.storage import erase_leftovers
 from ._engine import Engine
 from ._errors import PygameNotFoundError
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
+from ._patience import WAIT_AT_EXIT
 from ._player.exits import ExitWatch, reason_of
 from ._settings import Consent, Settings, is_text
 from ._time import Clock, Instant, SystemClock
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("gs_pygame")
 
-WAIT_AT_EXIT = 2.0
 """Seconds that `exit_delivery="wait"` waits for the last delivery; Sentry's default shutdown_timeout."""
 
 NO_SECRET = "none"

@@ -11,10 +11,8 @@ import threading
 from typing import NoReturn
 
 from ._delivery import frozen
-from ._delivery.process import ARGUMENT
-
-TOLD_LIMIT = 10.0
-"""Seconds that it waits for its order, which lies in the pipe before it is started: somebody else has started it."""
+from ._delivery.process import ARGUMENT, NICENESS
+from ._patience import TOLD
 
 
 def freeze_support() -> None:
@@ -34,7 +32,7 @@ def freeze_support() -> None:
 def become(told: str, *search: str) -> NoReturn:
     """Be the helper and end this process. `told`: ARGUMENT and the pipe's number; `search`: for sys.path."""
     try:
-        limit = threading.Timer(TOLD_LIMIT, os._exit, (0,))
+        limit = threading.Timer(TOLD, os._exit, (0,))
         limit.daemon = True
         limit.start()
         _leave_the_game(int(told.partition("=")[2]))
@@ -58,6 +56,8 @@ def _leave_the_game(pipe: int) -> None:
         return
     with contextlib.suppress(PermissionError):  # it has one already
         os.setsid()
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as group:
+        group.write(str(NICENESS))  # where Linux weighs whole sessions against each other (sched(7))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])  # it was born with all signals blocked
     for number in map(int, os.listdir("/dev/fd") if os.path.isdir("/dev/fd") else range(256)):
         with contextlib.suppress(OSError):

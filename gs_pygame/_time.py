@@ -24,6 +24,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from ._patience import AFTER_A_FAULT, BACKOFF_BASE, BACKOFF_CAP
+
 log = logging.getLogger("gs_pygame")
 
 
@@ -42,8 +44,6 @@ class Instant:
 
 Turn = Callable[[], "float | None"]
 """One pass of a loop. Returns the seconds until the next one is due, or None to sleep until woken."""
-
-_AFTER_A_FAULT = 5.0  # seconds: a turn that raised is tried again, but not in a tight loop
 
 
 class Worker(Protocol):
@@ -132,7 +132,7 @@ class ThreadWorker:
                 if not faulted:
                     log.exception("gs_pygame: %s had an unexpected fault; it goes on", self._thread.name)
                 faulted = True
-                delay = _AFTER_A_FAULT
+                delay = AFTER_A_FAULT
             if delay != 0.0:
                 self._bell.wait(delay)
                 self._bell.clear()
@@ -157,13 +157,6 @@ class SystemClock:
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
         return event.wait(timeout)
-
-
-BACKOFF_BASE = 1.0
-"""Seconds."""
-
-BACKOFF_CAP = 60.0
-"""Seconds: the cap of the official GameSparks SDKs."""
 
 
 class Backoff:

@@ -10,8 +10,10 @@ import pytest
 import side_by_side
 from notes import summary
 
-# A shell ignores SIGINT for what it starts in the background, and so would the games that are to hear it.
+# A shell ignores SIGINT for what it starts in the background, and nohup SIGHUP: so would the games that are to hear them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOM = 2 << 30
 """Bytes that the tests' files may take, those of a few runs together."""

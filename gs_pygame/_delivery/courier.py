@@ -13,24 +13,13 @@ from pathlib import Path
 
 from .._disk.outbox import Outbox, Queued, Receipt
 from .._errors import OutboxDamagedError, OutboxError
+from .._patience import DESTINATION_IDLE, PAUSE, RETRY_AFTER_LIMIT, TURN_WAIT
 from .._time import Backoff, Clock
 from ..destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
 from ..destinations._protocol import attempt
 from .turn import Turn
 
 log = logging.getLogger("gs_pygame")
-
-PAUSE = 3600.0
-"""Seconds until we try again after we were not let in."""
-
-LOCK_WAIT = 2.0
-"""Seconds until we look again whether another copy has stopped delivering."""
-
-IDLE = 10.0
-"""Seconds without anything to send after which the destination gives up what it holds: sessions end minutes apart."""
-
-RETRY_AFTER_LIMIT = 3600.0
-"""Seconds that we wait at most because a server asked for it; one that asks for a year is not believed."""
 
 STRIKES = 5
 """Server errors in a row after which the next end is tried instead."""
@@ -65,7 +54,7 @@ class Courier:
         may_send: Callable[[], bool],
         on_receipt: Callable[[Receipt], None],
         on_rest: Callable[[], None],
-        lock_wait: float = LOCK_WAIT,
+        lock_wait: float = TURN_WAIT,
         run: str = "",
     ) -> None:
         self._outbox = outbox
@@ -137,7 +126,7 @@ class Courier:
         """After a turn that asked for `delay`: that, or sooner, when the destination is to give up what it holds."""
         if self._idle_from is None:
             return delay
-        left = self._idle_from + IDLE - self._clock.now().elapsed
+        left = self._idle_from + DESTINATION_IDLE - self._clock.now().elapsed
         if left > 0:
             return left if delay is None else min(left, delay)
         self._idle_from = None

@@ -21,23 +21,12 @@ from typing import Any
 from .._disk.lock import FileLock
 from .._disk.outbox import Outbox, Receipt
 from .._disk.storage import Storage
+from .._patience import HEARING, QUICK, QUICK_HEARING, STARTING
 from .courier import Courier, Line
 from .helper import presence_of
 from .process import LOOK, NUDGE, STOP, Process, prepare
 
 log = logging.getLogger("gs_pygame")
-
-BEAT = 0.8
-"""Seconds between two looks for what the helper has done: on_delivered is in no hurry."""
-
-QUICK_BEAT = 0.05
-"""The same, while somebody may be waiting for it."""
-
-QUICK = 3.0
-"""Seconds for which that is so after something new: a request takes less, or fails."""
-
-STARTING = 10.0
-"""Seconds until a helper must be there: a one-file game unpacks itself first, and a busy machine has better to do."""
 
 FAILURES = 2
 """Helpers that went without a word, one after the other, after which the thread delivers."""
@@ -118,7 +107,7 @@ class Delivery:
                 return 0.0
         elif not was_ready:
             return None  # what is last to be heard, a line, comes after the last receipt
-        return QUICK_BEAT if time.monotonic() < self._quick_until else BEAT
+        return QUICK_HEARING if time.monotonic() < self._quick_until else HEARING
 
     def hear(self, outbox: Outbox) -> None:
         """What the helper has written down since the last time; nothing if a courier tells itself."""

@@ -26,29 +26,11 @@ from .._disk.lock import FileLock
 from .._disk.outbox import Outbox
 from .._disk.runs import recover_dead_runs
 from .._errors import OutboxError
+from .._patience import AFTER_THE_EXIT, ARRIVING, HELPER_IDLE, HELPER_TURN_WAIT, LOOK_AT_EXIT, LOOK_IN_PLAY
 from .._time import Backoff, SystemClock
 from ..destinations.gamesparks import GameSparks
 from .courier import Courier
 from .process import NUDGE, STOP
-
-LIMIT = 10.0
-"""Seconds of delivery after the game: Steam shows a game as running while any child of it lives."""
-
-IDLE = 10.0
-"""Seconds with nothing to do after which it goes: the 20 MB that requests takes are the player's. Ends come minutes
-apart, or several in a minute."""
-
-LOOK_IN_PLAY = 1.0
-"""Seconds between two looks for what nobody says: that the game was killed while a child of it has its pipe."""
-
-LOOK_AT_EXIT = 0.02
-"""Seconds between two looks whether the game has gone, once it has closed its pipe."""
-
-LOCK_WAIT = 0.1
-"""Seconds between two looks whether another copy has stopped delivering."""
-
-ARRIVING = 1.0
-"""Seconds that it tries to be the one: the game, which looks whether one is there, holds that lock for a moment."""
 
 
 class Presence:
@@ -155,18 +137,18 @@ class _Helper:
             may_send=self._is_in_place,
             on_receipt=lambda receipt: None,
             on_rest=lambda: None,
-            lock_wait=LOCK_WAIT,
+            lock_wait=HELPER_TURN_WAIT,
             run=run,
         )
 
     def run(self) -> None:
-        """While the game plays, and LIMIT seconds longer."""
+        """While the game plays, and AFTER_THE_EXIT seconds longer."""
         busy = time.monotonic()
         while self._is_in_place() and not self._gone:
             delay = self._turn()
             if delay is not None or self._ears.bell.is_set():
                 busy = time.monotonic()
-            elif time.monotonic() - busy > IDLE and self._may_go():
+            elif time.monotonic() - busy > HELPER_IDLE and self._may_go():
                 return
             self._ears.bell.wait(LOOK_IN_PLAY if delay is None else min(LOOK_IN_PLAY, delay))
             self._ears.bell.clear()
@@ -180,7 +162,7 @@ class _Helper:
                 time.sleep(LOOK_AT_EXIT)
         self._gone = True
         self._ears.bell.set()
-        time.sleep(LIMIT)
+        time.sleep(AFTER_THE_EXIT)
         self._presence.end()
         os._exit(0)
 
@@ -221,10 +203,10 @@ class _Helper:
 
     def _finish(self) -> None:
         """Deliver what the game left. What cannot be delivered now, the next start does."""
-        give_up = time.monotonic() + LIMIT
+        give_up = time.monotonic() + AFTER_THE_EXIT
         recover_dead_runs(self._outbox, self._run_file.parent)
         while self._is_in_place() and (delay := self._turn()) is not None and time.monotonic() + delay < give_up:
-            time.sleep(min(delay, LOCK_WAIT))
+            time.sleep(min(delay, HELPER_TURN_WAIT))
         self._outbox.prune()
         self._courier.close()
         for path in self._run_file.parent.glob("*.helper"):

@@ -14,16 +14,8 @@ import threading
 from pathlib import Path
 
 from .._disk.lock import FileLock
+from .._patience import LONGEST_REQUEST, TURN_BEAT, TURN_STALE
 from .._time import system_sources
-
-BEAT = 1.0
-"""Seconds between two signs of life of the holder."""
-
-STALE = 10.0
-"""Seconds without one after which it has come to a stop: a busy machine lets a beat be late, but not ten."""
-
-LONGEST = 40.0
-"""Seconds that one request may take (5 to connect, 30 to be answered), and then some: who takes longer hangs."""
 
 _TIME = struct.Struct("<d")  # on the active clock, which all processes of one boot share, as they do locks
 
@@ -46,7 +38,7 @@ class Turn:
         return self._hold(number) or (self._is_stale(number) and self._hold(number + 1))
 
     def is_mine(self) -> bool:
-        """Whether it still is: to be asked before each request, which it gives LONGEST."""
+        """Whether it still is: to be asked before each request, which it gives LONGEST_REQUEST."""
         self._asked = self._active()
         return self._lock is not None and self._newest() == self._number
 
@@ -77,9 +69,9 @@ class Turn:
         return True
 
     def _live(self, over: threading.Event) -> None:
-        while not over.wait(BEAT):
+        while not over.wait(TURN_BEAT):
             with self._guard, contextlib.suppress(OSError):
-                if self._lock is not None and not over.is_set() and self._active() < self._asked + LONGEST:
+                if self._lock is not None and not over.is_set() and self._active() < self._asked + LONGEST_REQUEST:
                     self._lock.renew()
                     self._beat()
 
@@ -93,7 +85,7 @@ class Turn:
             beaten = _TIME.unpack(self._file(number).read_bytes())[0]
         except (OSError, struct.error):  # it has just been taken for the first time
             return False
-        return bool(self._active() - beaten > STALE)
+        return bool(self._active() - beaten > TURN_STALE)
 
     def _newest(self) -> int:
         return max(self._numbers(), default=0)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._messages import End
+from .._patience import HELPER_PATIENCE
 from .accounts import Accounts
 from .database import Database
-from .opening import HELPER_PATIENCE, looked_into
+from .opening import looked_into
 from .rows import END_COLUMNS, end_of, is_sound
 
 

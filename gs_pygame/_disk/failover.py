@@ -1,7 +1,7 @@
 """The outbox leaves a disk that fails it, and comes back to it. What had to be said to the player's server meanwhile is
 said from memory.
 
-        writes fail again and again                  every RETRY seconds
+        writes fail again and again                  every DISK_RETRY seconds
     ON DISK ------------------------> IN MEMORY ------------------------> ON DISK
         files removed or replaced under us: what is open can still be read, and goes into what lies there now
     ON DISK --------------------------------------------------------------> ON DISK
@@ -15,17 +15,15 @@ import logging
 import threading
 
 from .._errors import OutboxDamagedError, OutboxError
+from .._patience import DISK_RETRY, GAME_PATIENCE
 from .._time import Clock, Instant
 from .journal import Journal
 from .merge import bring_home
-from .outbox import GAME_PATIENCE, Outbox
+from .outbox import Outbox
 from .salvage import mark_damaged
 from .storage import Connections, Storage
 
 log = logging.getLogger("gs_pygame")
-
-RETRY = 5.0
-"""Seconds between two attempts to use the disk again."""
 
 FAILURES = 3
 """Failed writes in a row, a beat apart: the first has made room on a full disk, which helps the next."""
@@ -43,7 +41,7 @@ class Failover:
         self._last_error: Exception | None = None
         self.trouble: str | None = None
         self._said: set[str] = set()
-        self._next_try = clock.now().elapsed + RETRY
+        self._next_try = clock.now().elapsed + DISK_RETRY
         self._damaged: Connections | None = None
 
     def failed(self, error: Exception) -> None:
@@ -135,4 +133,4 @@ class Failover:
 
     def _wait(self) -> None:
         self._failures = 0
-        self._next_try = self._clock.now().elapsed + RETRY
+        self._next_try = self._clock.now().elapsed + DISK_RETRY

@@ -13,10 +13,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from .._errors import OutboxBusyError, OutboxDamagedError, OutboxDiskError, OutboxError
+from .._patience import HELPER_PATIENCE
 from .schema import VERSION, make, refuse_altered, refuse_foreign, refuse_newer, version_of
-
-HELPER_PATIENCE = 5.0
-"""Seconds that helpers, and opening the file, may wait for another process."""
 
 CHECKPOINT_SIZE = 1000 * 4096
 """Bytes of WAL from which it is moved into the database (SQLite's own default, in pages), and to which it is cut."""

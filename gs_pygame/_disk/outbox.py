@@ -15,16 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from .._messages import End, EndSessionResponse, Reason
+from .._patience import HELPER_PATIENCE
 from .._player.lifecycle import Progress
 from .accounts import Accounts
 from .database import Database
-from .opening import HELPER_PATIENCE, opened
+from .opening import opened
 from .rows import END_COLUMNS, end_of, is_sound, response_of
 from .schema import NEWEST, ORDER
 from .upkeep import Upkeep
-
-GAME_PATIENCE = 0.005
-"""Seconds that a write in a frame may wait for another process; past that the keeper takes it over."""
 
 MAX_LINES = 8
 """Runs of which it is kept how their line to the server is: copies that play at the same time are few."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import OutboxDamagedError, OutboxError, OutboxTooNewError
+from .._patience import ERASE_PATIENCE, KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
 from .lock import FileLock
 from .opening import FILES
 from .outbox import Outbox
@@ -16,18 +17,6 @@ from .runs import RunFile, dead_runs
 from .salvage import open_or_replace, remove_damaged, remove_whole
 
 log = logging.getLogger("gs_pygame")
-
-ERASE_PATIENCE = 2.0
-"""Seconds that taking back a consent may wait for the disk: nothing may be written after it, nor overtake it."""
-
-START_PATIENCE = 0.25
-"""Seconds that the first session's start may wait for another process. It is not in a frame, and a kill may follow."""
-
-OPENING_PATIENCE = 1.0
-"""Seconds that install() may wait for another program that holds the file: after that, it starts in memory."""
-
-KEEPER_PATIENCE = 0.5
-"""Seconds that the keeper's writes may wait for another process: it tries again, and has a heart to keep beating."""
 
 OUTBOX = "outbox.sqlite3"
 """The file's name in the data folder."""

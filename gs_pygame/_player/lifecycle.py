@@ -17,10 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .._messages import Reason
+from .._patience import HEARTBEAT
 from .._time import Instant
-
-HEARTBEAT = 0.8
-"""Seconds between pulses. Under one second, so that a killed game's session is off by at most one second."""
 
 SUSPEND_AFTER = HEARTBEAT + 5.0
 """Seconds without a pulse in which the computer may have slept, or the process been stopped."""

@@ -1,4 +1,4 @@
-"""The module that knows pygame: hooks and probes in, signals out.
+"""What the game asks pygame, and what pygame says: samples and events in, signals out.
 
 Truth is sampled: at every hooked call the adapter asks whether a window of ours has the focus. Events matter only for
 what no sample shows (QUIT, which windows can be seen), and where the focus was never seen (dummy drivers, a seat
@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from types import BuiltinFunctionType, GeneratorType, ModuleType
+from types import GeneratorType
 from typing import Any, Literal, Protocol
 
 import pygame
@@ -21,13 +21,10 @@ import pygame.event
 import pygame.key
 
 from .._messages import Reason
+from .hooks import HoldingHook, Hook, QuitHook, WaitHook
 from .sight import IN, OUT, Windows, has_lost_its_compositor, hides_what_is_seen
-from .stand_in import StandIn
 
 log = logging.getLogger("gs_pygame")
-
-WAIT_SLICE = 100
-"""Milliseconds of a blocking wait between two samples, where no event would end it when the focus goes."""
 
 HOLDS_THE_GAME = sys.platform in ("win32", "darwin")
 """Whether the system keeps a game inside its call for as long as the player drags the title bar, or the window's edge.
@@ -101,7 +98,7 @@ class Adapter:
         self._windows = Windows()
         self._foreground = True
         self._faulted = False
-        self._hooks: list[_Hook] = []
+        self._hooks: list[Hook] = []
 
     # Hooks
 
@@ -110,13 +107,13 @@ class Adapter:
         self._hooks = [
             self._holding("get", self.after_events),
             self._holding("poll", self.after_event),
-            _WaitHook(pygame.event, "wait", self.after_event, self.sample, self._must_slice),
+            WaitHook(pygame.event, "wait", self.after_event, self.sample, self._must_slice),
             self._holding("pump", self._after_pump),
             self._holding("clear", self._after_pump),
-            _Hook(pygame.display, "flip", self.sample),
-            _Hook(pygame.display, "update", self.sample),
-            _Hook(pygame.display, "quit", self._after_display_quit),
-            _QuitHook(pygame, "quit", self._after_quit, self._before_quit),
+            Hook(pygame.display, "flip", self.sample),
+            Hook(pygame.display, "update", self.sample),
+            Hook(pygame.display, "quit", self._after_display_quit),
+            QuitHook(pygame, "quit", self._after_quit, self._before_quit),
         ]
         for hook in self._hooks:
             hook.put()
@@ -125,11 +122,11 @@ class Adapter:
                 self._know_focus()
             self._up = True
 
-    def _holding(self, name: str, after: Callable[[Any], Any]) -> _Hook:
+    def _holding(self, name: str, after: Callable[[Any], Any]) -> Hook:
         """A hook of an event function, inside which some systems hold the game."""
         if HOLDS_THE_GAME:
-            return _HoldingHook(pygame.event, name, after, self._goes_in, self._comes_out)
-        return _Hook(pygame.event, name, after)
+            return HoldingHook(pygame.event, name, after, self._goes_in, self._comes_out)
+        return Hook(pygame.event, name, after)
 
     def unhook(self) -> None:
         """Put back what is still ours; where someone wrapped us, pass through from now on."""
@@ -312,98 +309,6 @@ class Adapter:
         if not self._faulted:
             self._faulted = True
             log.exception("gs_pygame: unexpected fault while watching the window; the game goes on")
-
-
-class _Hook(StandIn):
-    """Stands in for a function of pygame, or for what a game has put in its place. `after` is told of each result."""
-
-    def __init__(self, module: ModuleType, name: str, after: Callable[[Any], Any]) -> None:
-        super().__init__(getattr(module, name), f"{module.__name__}:{name}")
-        self.after = after
-        self._module = module
-        self._name = name
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        result = self.original(*args, **kwargs)
-        return self.after(result) or result
-
-    def put(self) -> None:
-        setattr(self._module, self._name, self)
-
-    def remove(self) -> None:
-        if getattr(self._module, self._name, None) is self:
-            setattr(self._module, self._name, self.original)
-        self.after = _nothing
-
-
-class _HoldingHook(_Hook):
-    """Says when the game is inside."""
-
-    def __init__(
-        self,
-        module: ModuleType,
-        name: str,
-        after: Callable[[Any], Any],
-        goes_in: Callable[[], None],
-        comes_out: Callable[[], None],
-    ) -> None:
-        super().__init__(module, name, after)
-        self._goes_in = goes_in
-        self._comes_out = comes_out
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self._goes_in()
-        try:
-            result = self.original(*args, **kwargs)
-        finally:
-            self._comes_out()
-        return self.after(result) or result
-
-
-class _QuitHook(_Hook):
-    def __init__(self, module: ModuleType, name: str, after: Callable[[Any], Any], before: Callable[[], None]) -> None:
-        super().__init__(module, name, after)
-        self._before = before
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self._before()
-        return super().__call__(*args, **kwargs)
-
-
-class _WaitHook(_Hook):
-    """Waits in slices where no event would tell that the player has left or come back. Only for pygame's own function:
-    who knows what a game's does with a time-out."""
-
-    def __init__(
-        self,
-        module: ModuleType,
-        name: str,
-        after: Callable[[Any], Any],
-        between: Callable[[], None],
-        must_slice: Callable[[], bool],
-    ) -> None:
-        super().__init__(module, name, after)
-        self._between = between
-        self._must_slice = must_slice
-        self._is_pygames = isinstance(self.original, BuiltinFunctionType)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        timeout = args[0] if args else kwargs.get("timeout", 0)
-        odd = len(args) > 1 or kwargs.keys() - {"timeout"} or not isinstance(timeout, int)
-        if odd or not self._is_pygames or not self._must_slice():
-            return super().__call__(*args, **kwargs)
-        deadline = time.monotonic() + timeout / 1000 if timeout > 0 else None
-        while True:
-            left = None if deadline is None else round((deadline - time.monotonic()) * 1000)
-            event = self.original(WAIT_SLICE if left is None else max(1, min(left, WAIT_SLICE)))
-            if event.type != pygame.NOEVENT or (left is not None and left <= WAIT_SLICE):
-                self.after(event)
-                return event
-            self._between()
-
-
-def _nothing(result: object) -> None:
-    """What a removed hook does."""
 
 
 def version() -> str:

@@ -22,16 +22,12 @@ import requests.adapters
 import requests.utils
 import urllib3
 
+from .._patience import ANSWER_TIMEOUT, CONNECT_TIMEOUT, KEEP_ALIVE, READ_TIMEOUT
 from .._version import __version__
 from . import _why
 from ._protocol import Retry
 
-CONNECT_TIMEOUT = 5.0  # seconds
-READ_TIMEOUT = 15.0  # seconds between two pieces of an answer; the official SDKs' requestTimeout
-ANSWER_TIMEOUT = 30.0  # seconds for a whole answer, headers and all
 ANSWER_LIMIT = 64 * 1024  # bytes of an answer's body that are read
-KEEP_ALIVE = 2.0  # seconds; later the server (uvicorn: after 5 s) or a router may have dropped an unused connection
-
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = 47  # zlib's wbits: whichever of the two it is
 

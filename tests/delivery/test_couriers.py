@@ -15,9 +15,9 @@ from courier_scene import HOUR, OFFLINE, Scene
 from network_kit import DEADLINE, eventually, put
 
 from gs_pygame import End, EndSessionResponse
-from gs_pygame._delivery.courier import LOCK_WAIT
 from gs_pygame._disk.lock import FileLock
 from gs_pygame._disk.outbox import Outbox
+from gs_pygame._patience import TURN_WAIT
 from gs_pygame.destinations import Outcome, Pause, Retry
 from gs_pygame.testing import FakeClock, FaultServer, Request, Wire
 from gs_pygame.testing.replies import verified
@@ -39,7 +39,7 @@ def test_one_copy_delivers_at_a_time(tmp_path: Path) -> None:
     assert one.delivered == ids
     assert seen_by_two == [0, 0, 0]
     more = two.put(2)
-    clock.advance(LOCK_WAIT)
+    clock.advance(TURN_WAIT)
     assert two.delivered == more
     assert one.delivered == ids
 
@@ -84,7 +84,7 @@ sys.stdin.read()
 
 
 def test_another_process_that_delivers_is_waited_for(scene: Scene) -> None:
-    """A real process holds the lock: nothing is tried until it lets go, and within LOCK_WAIT after that."""
+    """A real process holds the lock: nothing is tried until it lets go, and within TURN_WAIT after that."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(scene.folder / "delivery.lock")],
         stdin=subprocess.PIPE,
@@ -95,11 +95,11 @@ def test_another_process_that_delivers_is_waited_for(scene: Scene) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         ids = scene.put(2)
-        scene.wait(10 * LOCK_WAIT)
+        scene.wait(10 * TURN_WAIT)
         assert scene.attempts == []
         holder.kill()
         holder.wait(DEADLINE)
-        scene.wait(LOCK_WAIT + 0.1)
+        scene.wait(TURN_WAIT + 0.1)
         assert scene.delivered == ids
 
 

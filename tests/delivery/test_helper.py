@@ -17,8 +17,7 @@ import pytest
 from core_kit import DEADLINE, line_of, tell
 from helper_kit import children, eventually, gone, helper, helpers, on_disk, played, playing, reasons, script
 
-from gs_pygame._delivery import helper as serving
-from gs_pygame._delivery import turn
+from gs_pygame import _patience
 from gs_pygame.testing import FaultServer
 from gs_pygame.testing.replies import silence, verified
 
@@ -86,6 +85,17 @@ def test_a_game_whose_sigpipe_ends_it(server: FaultServer, folder: Path) -> None
             tell(game)
         assert line_of(game) == "lives"
         assert game.wait(DEADLINE) == 0
+
+
+def test_it_weighs_as_little_as_can_be(server: FaultServer, folder: Path) -> None:
+    """Beside the game's frames: by itself, and as a session of its own where the system weighs these."""
+    with playing(script(f"{END}print(plugin.flush(20), flush=True)\nsys.stdin.readline()"), folder, server.url) as game:
+        assert line_of(game) == "True"
+        pid = helper(folder)
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+        if (group := Path(f"/proc/{pid}/autogroup")).exists():
+            assert group.read_text().split()[1:] in ([], ["nice", "19"])
+        tell(game)
 
 
 def test_modules_that_print_at_the_start(server: FaultServer, folder: Path, tmp_path: Path) -> None:
@@ -159,7 +169,7 @@ def test_it_leaves_and_another_one_comes(server: FaultServer, folder: Path) -> N
     with playing(script(then), folder, server.url) as game:
         assert line_of(game) == "True"
         first = helper(folder)
-        gone(folder, serving.IDLE + DEADLINE)
+        gone(folder, _patience.HELPER_IDLE + DEADLINE)
         assert not list((folder / "runs").glob("*.helper"))
         tell(game)
         assert line_of(game) == "True"
@@ -293,7 +303,7 @@ def test_a_helper_that_is_stopped_holds_up_nobody(folder: Path) -> None:
             eventually(lambda: bool(stuck))
             begun = time.monotonic()
             with playing(source, folder, server.url) as two:
-                eventually(lambda: len(set(request_ids(server))) == 4, 2 * turn.STALE)
+                eventually(lambda: len(set(request_ids(server))) == 4, 2 * _patience.TURN_STALE)
                 took = time.monotonic() - begun
                 os.kill(stuck[0], signal.SIGCONT)
                 for game in (one, two):

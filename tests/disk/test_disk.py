@@ -18,9 +18,9 @@ from disk_kit import Disk
 
 import gs_pygame
 from gs_pygame import SessionPlugin
-from gs_pygame._disk.failover import RETRY
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import recover_dead_runs
+from gs_pygame._patience import DISK_RETRY
 from gs_pygame.testing import Player
 
 HOUR = 3600.0
@@ -98,7 +98,7 @@ def test_when_even_that_room_is_used_up_the_outbox_goes_on_in_memory_and_comes_b
     kept = len(after_a_kill(disk.folder))
     assert 3 <= kept < 20
     disk.free()
-    player.wait(2 * RETRY)
+    player.wait(2 * DISK_RETRY)
     assert plugin.status().durable
     assert caplog.text.count("kept on disk again") == 1
     assert after_a_kill(disk.folder) == list(range(1, 22))
@@ -121,7 +121,7 @@ def test_a_game_that_starts_on_a_full_disk(disk: Disk, player: Player) -> None:
     player.destination.offline = True
     play(plugin, player, 2)
     disk.free()
-    player.wait(2 * RETRY)
+    player.wait(2 * DISK_RETRY)
     assert plugin.status().durable
     assert after_a_kill(disk.folder) == [3, 4, 5]
     deliver(player)
@@ -169,7 +169,7 @@ def test_a_read_only_folder(disk: Disk, player: Player) -> None:
     assert plugin.status().delivered == 3
     assert list(disk.folder.iterdir()) == []
     disk.make_read_only(False)
-    player.wait(2 * RETRY)
+    player.wait(2 * DISK_RETRY)
     assert plugin.status().durable
     assert len(after_a_kill(disk.folder)) == 1
 
@@ -221,7 +221,7 @@ def test_a_folder_that_is_removed_and_cannot_be_made_anew(disk: Disk, player: Pl
     assert not plugin.status().durable
     assert plugin.status().ready == 4
     disk.folder.unlink()
-    player.wait(2 * RETRY)
+    player.wait(2 * DISK_RETRY)
     assert plugin.status().durable
     assert after_a_kill(disk.folder) == [1, 2, 3, 4, 5]
     deliver(player)
@@ -289,7 +289,7 @@ def test_another_program_has_the_file_for_itself_at_the_start(disk: Disk, player
         assert not plugin.status().durable
         tell(program)
         assert line_of(program) == "free"
-        player.wait(2 * RETRY)
+        player.wait(2 * DISK_RETRY)
         assert plugin.status().durable
     assert after_a_kill(disk.folder) == [1, 2, 3]
     deliver(player)
@@ -319,7 +319,7 @@ def test_the_file_is_damaged_in_play(disk: Disk, player: Player, how: str, caplo
                 raw.seek(0)
                 raw.write(os.urandom(size))
     play(plugin, player, 5)
-    player.wait(4 * RETRY)
+    player.wait(4 * DISK_RETRY)
     plugin.end_session()
     plugin.start_session()
     player.wait(1)

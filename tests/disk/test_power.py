@@ -15,8 +15,9 @@ import pytest
 from core_kit import DEADLINE, environment, ids, ready, start
 
 from gs_pygame._disk.database import Database
-from gs_pygame._disk.outbox import GAME_PATIENCE, Outbox
+from gs_pygame._disk.outbox import Outbox
 from gs_pygame._errors import OutboxBusyError
+from gs_pygame._patience import GAME_PATIENCE
 
 HEADER = 32
 """Bytes of a WAL's header (sqlite.org/fileformat2.html, 4.1); its first frame follows."""

@@ -14,7 +14,7 @@ import gs_pygame
 from gs_pygame import SessionPlugin, testing
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import recover_dead_runs
-from gs_pygame._keeper import SCAN
+from gs_pygame._patience import SCAN
 from gs_pygame.testing import Player
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")

@@ -116,7 +116,7 @@ def test_installed_before_a_package_is_imported(tmp_path: Path) -> None:
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "__init__.py").write_text("from pygame.event import get")
     (tmp_path / "package" / "__main__.py").write_text("from package import get; print(type(get).__module__)")
-    assert run(tmp_path, "-m", "gs_pygame", "run", "-m", "package").stdout == "gs_pygame._player.window\n"
+    assert run(tmp_path, "-m", "gs_pygame", "run", "-m", "package").stdout == "gs_pygame._player.hooks\n"
 
 
 PLAYS = """
