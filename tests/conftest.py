@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import side_by_side
 from notes import summary
 
-# A shell ignores SIGINT for what it starts in the background, and nohup SIGHUP: so would the games that are to hear them.
+# A shell ignores SIGINT for what it starts in the background, nohup SIGHUP, and so would the games that are to hear it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -51,6 +52,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     side_by_side.give_way(item)
+    for marker in item.iter_markers("library"):
+        if importlib.util.find_spec(marker.args[0]) is None:
+            chosen = item.config.option.markexpr == "library"
+            (pytest.fail if chosen else pytest.skip)(f"{marker.args[0]} is not installed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

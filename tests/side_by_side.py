@@ -24,8 +24,8 @@ TOGETHER = {
 }
 """By how their names begin: tests that stay in one worker, since the first of them begins what all of them wait for."""
 
-GIVES_WAY = 15
-"""Niceness of a worker that has no real windows: it gets a thirtieth of what the one that has them asks for."""
+GIVES_WAY = 10
+"""Niceness of a worker that has no real windows: it gets a tenth of what the one that has them asks for."""
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]
@@ -41,8 +41,8 @@ def group(nodeid: str) -> str:
 
 
 def workers() -> int:
-    """One for each processor: plays in real windows mostly wait, but what they measure wants one at once."""
-    return os.cpu_count() or 1
+    """One for each processor, and one for the plays in real windows, which mostly wait."""
+    return 1 + (os.cpu_count() or 1)
 
 
 def give_way(item: pytest.Item) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
-import os
 import re
 import runpy
 import subprocess
@@ -196,10 +194,16 @@ def test_the_laboratory_plays_the_scenario_that_is_shown(tmp_path: Path) -> None
     assert pygame.image.load(tmp_path / "mine.png").get_width() > 1000
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in GAMES.glob("*.py")))
+def shown(name: str) -> Any:
+    """A game of the recipes, with what it needs."""
+    if name == "gui" and not getattr(pygame, "IS_CE", False):
+        return pytest.param(name, marks=pytest.mark.skip("pygame_gui needs pygame-ce"))
+    return pytest.param(name, marks=[pytest.mark.library(LIBRARIES[name])] if name in LIBRARIES else [])
+
+
+@pytest.mark.parametrize("name", [shown(path.stem) for path in sorted(GAMES.glob("*.py"))])
 def test_a_game_with_a_library_is_played(name: str, gs_player: Player) -> None:
     """With the real library: away for minutes, back for five seconds; pygame-menu's exit leaves its end on disk."""
-    need(LIBRARIES.get(name, "pygame"))
     gs_player.plays(script(GAMES / f"{name}.py"), [10, gs_player.leaves, 400, gs_player.returns, 5])
     if name == "menu":
         gs_player.plays(script(ROOT / "examples" / "minimal.py"), [1])  # the next start; a second menu crashes pygame
@@ -209,23 +213,14 @@ def test_a_game_with_a_library_is_played(name: str, gs_player: Player) -> None:
     ]
 
 
+@pytest.mark.library("pgzrun")
 def test_pgzrun_plays_a_game(tmp_path: Path) -> None:
     """The other way to start a Pygame Zero game, with install() in the same place."""
-    need("pgzrun")
     game = (GAMES / "zero.py").read_text("utf-8")
     with FaultServer() as server:
         run(LEAVES + game.replace("http://127.0.0.1:8765", server.url), tmp_path, "-m", "pgzero")
         assert server.wait_for(1)
     assert server.requests[0].json["scriptData"]["session"]["reason"] == "quit"
-
-
-def need(library: str) -> None:
-    """Skip without it, which CI must have. pygame_gui does not work with pygame, as the README says."""
-    if library == "pygame_gui" and not getattr(pygame, "IS_CE", False):
-        pytest.skip("pygame_gui needs pygame-ce")
-    if importlib.util.find_spec(library) is None:
-        reason = f"{library} is not installed"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
 
 
 def test_the_table_of_settings_is_whole() -> None:

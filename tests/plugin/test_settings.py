@@ -397,14 +397,14 @@ def test_what_install_takes_works(
     for index, value in enumerate(JUNK):
         with testing.game(tmp_path / str(index)) as player:
             try:
-                plugin = gs_pygame.install(**{**RIGHT, "hook": False, name: value})
+                plugin = gs_pygame.install(**{**RIGHT, "hook": False, "background_grace": 2.0, name: value})
             except GsPygameError:
                 continue
             plugin.update()
             player.clock.advance(1.0)
             player.focused = False
             plugin.update()
-            player.clock.advance(400.0)
+            player.clock.advance(400.0 if name == "background_grace" else 4.0)
             denied = name == "consent" and value == "denied"
             assert len(player.ends) == (0 if denied else 1), value
 

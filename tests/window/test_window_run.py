@@ -33,16 +33,16 @@ def one_quit(stage: Stage, left: Moment) -> None:
     assert end.active >= 1 - EXACT
 
 
-def need(module: str) -> None:
-    """Skip the test where `module` is not installed, which CI must have."""
-    if importlib.util.find_spec(module) is None:
-        pytest.fail(f"{module} is not installed") if os.environ.get("CI") else pytest.skip(f"{module} is not installed")
+def need(example: str) -> None:
+    """Skip the test where pygame comes without its examples, which CI must have."""
+    if importlib.util.find_spec(f"pygame.examples.{example}") is None:
+        pytest.fail(f"{example} is not there") if os.environ.get("CI") else pytest.skip(f"{example} is not there")
 
 
 @pytest.mark.parametrize("example", ["stars", "eventlist", "sprite_texture"])
 def test_example_closed(stage: Stage, example: str) -> None:
     """pygame's own examples, unmodified, left by the close button."""
-    need(f"pygame.examples.{example}")
+    need(example)
     game = played(stage, "-m", f"pygame.examples.{example}")
     closed = stage.desktop.close_button(game.window)
     assert game.wait() == 0
@@ -52,16 +52,16 @@ def test_example_closed(stage: Stage, example: str) -> None:
 @pytest.mark.parametrize("example", ["eventlist", "sprite_texture"])
 def test_example_escaped(stage: Stage, example: str) -> None:
     """The same, left by the escape key, which is no QUIT event."""
-    need(f"pygame.examples.{example}")
+    need(example)
     game = played(stage, "-m", f"pygame.examples.{example}")
     left = stage.desktop.press("Escape")
     assert game.wait() == 0
     one_quit(stage, left)
 
 
+@pytest.mark.library("pygame_menu")
 def test_exit_entry_of_pygame_menu(stage: Stage) -> None:
     """pygame-menu's exit calls pygame.quit(), then os._exit(1): the session is on disk by then."""
-    need("pygame_menu")
     game = played(stage, str(GAMES / "menu.py"))
     left = stage.desktop.press("Return")
     assert game.wait() == 1
