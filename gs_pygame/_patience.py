@@ -49,6 +49,9 @@ HELPER_PATIENCE = 5.0
 SCAN = 60.0
 """Between two looks for copies of the game that have died."""
 
+SILENT = 3600.0
+"""Without a heartbeat, after which a run whose file we may not even open has died."""
+
 DISK_RETRY = 5.0
 """Between two attempts to use the disk again."""
 

@@ -11,7 +11,7 @@ import threading
 from typing import NoReturn
 
 from ._delivery import frozen
-from ._delivery.process import ARGUMENT, NICENESS
+from ._delivery.process import ARGUMENT
 from ._patience import TOLD
 
 
@@ -56,8 +56,6 @@ def _leave_the_game(pipe: int) -> None:
         return
     with contextlib.suppress(PermissionError):  # it has one already
         os.setsid()
-    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as group:
-        group.write(str(NICENESS))  # where Linux weighs whole sessions against each other (sched(7))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])  # it was born with all signals blocked
     for number in map(int, os.listdir("/dev/fd") if os.path.isdir("/dev/fd") else range(256)):
         with contextlib.suppress(OSError):

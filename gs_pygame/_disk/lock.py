@@ -17,6 +17,8 @@ import threading
 import weakref
 from pathlib import Path
 
+from .private import give
+
 _TAKEN = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})  # as fcntl(2) and Microsoft's _locking say it
 _held: set[str] = set()
 _locks: weakref.WeakSet[FileLock] = weakref.WeakSet()
@@ -69,6 +71,8 @@ class FileLock:
             for flag in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW"):  # a link would lead to somebody else's file
                 flags |= getattr(os, flag, 0)
             self.descriptor = os.open(path, flags | (os.O_CREAT if create else 0), 0o600)
+            if create:
+                give(path)
             try:
                 self._take()
             except OSError:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from .._errors import OutboxBusyError, OutboxDamagedError, OutboxDiskError, OutboxError
 from .._patience import HELPER_PATIENCE
+from .private import give, make_folder
 from .schema import VERSION, make, refuse_altered, refuse_foreign, refuse_newer, version_of
 
 CHECKPOINT_SIZE = 1000 * 4096
@@ -110,12 +111,13 @@ def _has_frames(path: Path) -> bool:
 
 
 def _make_private(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     for suffix in FILES:
         if os.path.islink(f"{path}{suffix}"):  # SQLite would follow it, and write into somebody else's file
             raise OutboxError(f"{path}{suffix} is a link")
     with suppress(FileExistsError):  # before SQLite does: the -wal and -shm files take their mode from this one
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        give(path)
 
 
 def _to_wal(db: sqlite3.Connection, patience: float) -> str:

@@ -7,13 +7,16 @@ import contextlib
 import os
 import struct
 import threading
+import time
 import uuid
 import zlib
 from pathlib import Path
 
+from .._patience import SILENT
 from .._player.lifecycle import Progress
 from .lock import FileLock, held_here
 from .outbox import Outbox
+from .private import make_folder
 
 _BODY = struct.Struct("<4s16sQQ")  # magic, session id, active and wall time in microseconds
 _CHECKSUM = struct.Struct("<I")
@@ -47,7 +50,7 @@ class RunFile:
     def __init__(self, folder: Path, run: str | None = None) -> None:
         self._beating = threading.Lock()
         self._closed = False
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         while True:
             self.run = run or uuid.uuid4().hex
             path = folder / f"{self.run}{_SUFFIX}"
@@ -116,11 +119,12 @@ def run_path(folder: Path, run: str) -> Path:
 
 
 def may_live(folder: Path, run: str) -> bool:
-    """Whether there is a file for this run, which is made before its first session; or somebody removed ours."""
+    """Whether there is a file for this run, which is made before its first session; or somebody removed ours. One that
+    nobody lets us open (another user's) lives while it is written to."""
     path = run_path(folder, run)
     try:
-        return path.exists() or held_here(path)
-    except (OSError, ValueError):  # no file can have that name
+        return held_here(path) or os.access(path, os.R_OK | os.W_OK) or time.time() - path.stat().st_mtime < SILENT
+    except (OSError, ValueError):  # there is none, or no file can have that name
         return False
 
 

@@ -13,6 +13,7 @@ from .._patience import ERASE_PATIENCE, KEEPER_PATIENCE, OPENING_PATIENCE, START
 from .lock import FileLock
 from .opening import FILES
 from .outbox import Outbox
+from .private import give, make_folder
 from .runs import RunFile, dead_runs
 from .salvage import open_or_replace, remove_damaged, remove_whole
 
@@ -100,7 +101,7 @@ class Storage:
 
     def open(self) -> Connections:
         """Open, or make, what lies on disk; the run file is locked. Raises OSError and OutboxError."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder)
         kept = self.run_file
         if kept is None or not self._place.has(str(kept.path)):
             if kept:
@@ -124,7 +125,7 @@ class Storage:
     def open_anew(self, old: Outbox) -> Connections:
         """As `open`, when other files may have the names of those that `old` has open. Another copy of the game, which
         has them open too, does not do this meanwhile."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder)
         with closing(FileLock(self._folder / "replaced.lock")):
             if old.durable and not self._place.has(*self._files):
                 self._step_aside(old)
@@ -139,6 +140,7 @@ class Storage:
         if ours:
             copy.unlink(missing_ok=True)
             old.copy_to(copy)
+            give(copy)
         for name in (wal, shm):
             if ours or self._place.has(name):
                 with suppress(FileNotFoundError):

@@ -29,7 +29,7 @@ def put(outbox: Any, name: str) -> None:
     session_id = str(uuid.uuid4())
     data = json.dumps({"mark": name, "level": 3})
     outbox.start("a-run-of-the-past", session_id, 1_700_000_000.0, None, data, ABOUT, None)
-    outbox.finish(session_id, "explicit", 63.5, 70.25, data)
+    outbox.save(session_id, "explicit", 63.5, 70.25, data, ready=True)
 
 
 def take(outbox: Any) -> str:
@@ -69,6 +69,7 @@ def _filled(ends: int) -> bytes:
         with outbox.transaction():
             for number in range(ends):
                 put(outbox, mark(number))
-        outbox.checkpoint()
+        whole = folder / "whole"
+        outbox.copy_to(whole)
         outbox.close()
-        return (folder / OUTBOX).read_bytes()
+        return whole.read_bytes()

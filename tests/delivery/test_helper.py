@@ -87,17 +87,6 @@ def test_a_game_whose_sigpipe_ends_it(server: FaultServer, folder: Path) -> None
         assert game.wait(DEADLINE) == 0
 
 
-def test_it_weighs_as_little_as_can_be(server: FaultServer, folder: Path) -> None:
-    """Beside the game's frames: by itself, and as a session of its own where the system weighs these."""
-    with playing(script(f"{END}print(plugin.flush(20), flush=True)\nsys.stdin.readline()"), folder, server.url) as game:
-        assert line_of(game) == "True"
-        pid = helper(folder)
-        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
-        if (group := Path(f"/proc/{pid}/autogroup")).exists():
-            assert group.read_text().split()[1:] in ([], ["nice", "19"])
-        tell(game)
-
-
 def test_modules_that_print_at_the_start(server: FaultServer, folder: Path, tmp_path: Path) -> None:
     """Each Python here begins with words on standard output, as a .pth file in site-packages may: each end is
     delivered, once, and at once."""
