@@ -19,6 +19,7 @@ import os
 import random
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -100,10 +101,20 @@ def serve(pipe: IO[bytes], outbox: str, run_file: str, run: str, number: int, de
     if presence.begin():
         ears = _Ears(pipe, presence)
         logging.getLogger("gs_pygame").addHandler(ears)
-        import gs_pygame.destinations._http  # noqa: F401 - where requests cannot be found, the game is to see it
-
-        _Helper(ears, presence, Path(outbox), Path(run_file), run, number, GameSparks(**destination)).run()
+        try:
+            import gs_pygame.destinations._http  # noqa: F401
+        except ImportError as error:
+            _say_why_not(Path(outbox), run, number, error)
+        else:
+            _Helper(ears, presence, Path(outbox), Path(run_file), run, number, GameSparks(**destination)).run()
         presence.end()
+
+
+def _say_why_not(path: Path, run: str, number: int, error: ImportError) -> None:
+    """For the game to log, which delivers by itself after a second one. The number is none of a helper that works."""
+    why = f"gs_pygame: a helper process cannot deliver for the game, which does so by itself: {error}"
+    with closing(Outbox(path)) as outbox:
+        outbox.say_line(run, json.dumps([-number, None, None, logging.WARNING, why]))
 
 
 class _Helper:

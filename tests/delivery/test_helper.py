@@ -12,6 +12,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from core_kit import DEADLINE, line_of, tell
@@ -113,12 +114,14 @@ become(*''')
 """Its helper needs a module that Python's own folders do not have."""
 
 
-@pytest.mark.parametrize("path", ["поставщик/vendor", "{here}/поставщик/vendor"])
+@pytest.mark.parametrize("path", ["поставщик/vendor", "{here}/поставщик/vendor", "vendor.zip"])
 def test_where_the_game_finds_modules(server: FaultServer, folder: Path, tmp_path: Path, path: str) -> None:
-    """In the last of forty folders with long and Cyrillic names; a relative one is meant from where the game was at
-    its start."""
+    """In the last of forty folders with long and Cyrillic names, or in a zip file; a relative one is meant from where
+    the game was at its start."""
     (tmp_path / "поставщик" / "vendor").mkdir(parents=True)
     (tmp_path / "поставщик" / "vendor" / "only_here.py").touch()
+    with ZipFile(tmp_path / "vendor.zip", "w") as packed:
+        packed.writestr("only_here.py", "")
     before = f"""
     os.chdir({str(tmp_path)!r})
     sys.path += ["/" + "д" * 100 + str(number) for number in range(40)] + [{path.format(here=tmp_path)!r}]
@@ -142,12 +145,14 @@ process._PROGRAM = ""
 """
 
 
-@pytest.mark.parametrize("how", [NO_REQUESTS, NEVER_THERE])
-def test_no_helper_can_work(server: FaultServer, folder: Path, how: str) -> None:
-    """One after the other goes without a word: a thread delivers."""
+@pytest.mark.parametrize(("how", "why"), [(NO_REQUESTS, "import of requests halted"), (NEVER_THERE, "")])
+def test_no_helper_can_work(server: FaultServer, folder: Path, how: str, why: str) -> None:
+    """One after the other goes: a thread delivers, and the log says once what could not be imported."""
     then = "plugin.end_session()\nprint(plugin.flush(20), 'requests' in sys.modules)"
     done = played(script(then, how), folder, server.url)
     assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr
+    assert done.stderr.count("gs_pygame: ") == bool(why)
+    assert why in done.stderr
     assert reasons(server) == ["explicit"]
 
 
