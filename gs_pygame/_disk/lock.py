@@ -17,7 +17,7 @@ import threading
 import weakref
 from pathlib import Path
 
-from .private import give
+from .private import own
 
 _TAKEN = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})  # as fcntl(2) and Microsoft's _locking say it
 _held: set[str] = set()
@@ -72,7 +72,7 @@ class FileLock:
                 flags |= getattr(os, flag, 0)
             self.descriptor = os.open(path, flags | (os.O_CREAT if create else 0), 0o600)
             if create:
-                give(path)
+                own(path)
             try:
                 self._take()
             except OSError:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from .._errors import OutboxBusyError, OutboxDamagedError, OutboxDiskError, OutboxError
 from .._patience import HELPER_PATIENCE
-from .private import give, make_folder
+from .private import make_folder, own
 from .schema import VERSION, make, refuse_altered, refuse_foreign, refuse_newer, version_of
 
 CHECKPOINT_SIZE = 1000 * 4096
@@ -117,7 +117,7 @@ def _make_private(path: Path) -> None:
             raise OutboxError(f"{path}{suffix} is a link")
     with suppress(FileExistsError):  # before SQLite does: the -wal and -shm files take their mode from this one
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        give(path)
+        own(path)
 
 
 def _to_wal(db: sqlite3.Connection, patience: float) -> str:

@@ -1,4 +1,5 @@
-"""Folders and files that are the player's alone: also those of one play under sudo, which the next could not open."""
+"""Folders and files that are the player's alone, and can be used by the next play: whatever the umask, and if one play
+was root's (sudo)."""
 
 from __future__ import annotations
 
@@ -20,12 +21,14 @@ def make_folder(folder: Path) -> None:
         if not folder.is_dir():
             raise
     else:
-        give(folder)
+        own(folder, 0o700)
 
 
-def give(path: Path) -> None:
-    """What root has made in somebody's folder is theirs, as SQLite has it with the files beside a database."""
-    if getattr(os, "geteuid", lambda: None)() == 0:
-        owner = path.parent.stat()
-        with suppress(OSError):  # a file system without owners
+def own(path: Path, mode: int = 0o600) -> None:
+    """We have made this file: it has that mode, and what root made in somebody's folder is theirs, as SQLite has it with
+    the files beside a database."""
+    with suppress(OSError):  # a file system without owners or modes
+        os.chmod(path, mode)
+        if getattr(os, "geteuid", lambda: None)() == 0:
+            owner = path.parent.stat()
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -13,7 +13,7 @@ from .._patience import ERASE_PATIENCE, KEEPER_PATIENCE, OPENING_PATIENCE, START
 from .lock import FileLock
 from .opening import FILES
 from .outbox import Outbox
-from .private import give, make_folder
+from .private import make_folder, own
 from .runs import RunFile, dead_runs
 from .salvage import open_or_replace, remove_damaged, remove_whole
 
@@ -140,7 +140,7 @@ class Storage:
         if ours:
             copy.unlink(missing_ok=True)
             old.copy_to(copy)
-            give(copy)
+            own(copy)
         for name in (wal, shm):
             if ours or self._place.has(name):
                 with suppress(FileNotFoundError):

@@ -65,7 +65,7 @@ def windows_lock(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, list[tupl
     monkeypatch.setitem(sys.modules, "msvcrt", msvcrt)
     monkeypatch.setattr(sys, "platform", "win32")
     assert lock.__file__
-    spec = importlib.util.spec_from_file_location("gs_pygame._lock_of_windows", lock.__file__)
+    spec = importlib.util.spec_from_file_location("gs_pygame._disk._lock_of_windows", lock.__file__)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
