@@ -13,12 +13,11 @@ from pathlib import Path
 
 from .._disk.outbox import Outbox, Queued, Receipt
 from .._errors import OutboxDamagedError, OutboxError
+from .._log import log
 from .._time import Backoff, Clock
 from ..destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
 from ..destinations._protocol import attempt
 from .turn import Turn
-
-log = logging.getLogger("gs_pygame")
 
 PAUSE = 3600.0
 """Seconds until we try again after we were not let in."""

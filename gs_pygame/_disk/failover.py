@@ -11,18 +11,16 @@ said from memory.
 
 from __future__ import annotations
 
-import logging
 import threading
 
 from .._errors import OutboxDamagedError, OutboxError
+from .._log import log
 from .._time import Clock, Instant
 from .journal import Journal
 from .merge import bring_home
 from .outbox import GAME_PATIENCE, Outbox
 from .salvage import mark_damaged
 from .storage import Connections, Storage
-
-log = logging.getLogger("gs_pygame")
 
 RETRY = 5.0
 """Seconds between two attempts to use the disk again."""

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import OutboxDamagedError, OutboxError, OutboxTooNewError
+from .._log import log
 from .lock import FileLock
 from .opening import FILES
 from .outbox import Outbox
 from .runs import RunFile, dead_runs
 from .salvage import open_or_replace, remove_damaged, remove_whole
-
-log = logging.getLogger("gs_pygame")
 
 ERASE_PATIENCE = 2.0
 """Seconds that taking back a consent may wait for the disk: nothing may be written after it, nor overtake it."""
