@@ -173,9 +173,14 @@ class Engine:
     def exit(self, reason: Reason, script_data: Mapping[str, Any] | None = None) -> str | None:
         """EXIT: the session ends now. Its id, or None if there was none. Raises as `leave` does."""
         at = self._clock.now()
-        session_id = self._lifecycle.session_id
+        session_id = self.session_id
         self._ask_and_decide(lambda lifecycle: lifecycle.exit(reason, at), script_data)
         return session_id
+
+    @property
+    def session_id(self) -> str | None:
+        """Of the open session."""
+        return self._lifecycle.session_id
 
     def let_go(self) -> None:
         """An exception has come out of any of these: this thread holds nothing any more, and nothing is half done."""

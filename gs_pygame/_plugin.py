@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._boundary import Boundary, called_by_the_game, calls_the_game
 from ._disk import consent
@@ -47,6 +47,9 @@ class SessionPlugin:
     to pygame whether the player is there (`pygame.key.get_focused`, `pygame.display.get_active`).
     """
 
+    newest: ClassVar[SessionPlugin | None] = None
+    """The last one that was made, or nearly so: whoever wanted it may have been interrupted."""
+
     def __init__(
         self,
         settings: Settings,
@@ -67,7 +70,9 @@ class SessionPlugin:
         self._destination = destination
         self._clock = clock or SystemClock()
         self._adapter, self._about = self._meet_pygame(focused, visible)
-        self._watch = ExitWatch(self._close, self._forked)  # before there is a session that it might have to end
+        self._watch = ExitWatch(self._close, self._forked)
+        SessionPlugin.newest = self
+        self._watch.start()  # before there is a session that it might have to end
         self._set_up()
 
     @called_by_the_game(None)
@@ -289,16 +294,16 @@ class SessionPlugin:
             return
         self._adapter.unhook()
         engine = self._engine
-        try:
-            if engine:
+        if engine:
+            try:
                 self._end(engine, reason)
-        finally:  # whatever script_data or a callback raises
-            if engine:
-                engine.stop(after=self.settings.exit_delivery == "after")
-                engine.join()
-            self._engine = None
-            self._watch.stop()
-            self.closed = True
+            finally:
+                if engine.session_id is None:  # whatever script_data or a callback raises; else it is closed later
+                    engine.stop(after=self.settings.exit_delivery == "after")
+                    engine.join()
+                    self._let_go_for_good()
+        else:
+            self._let_go_for_good()
 
     def _end(self, engine: Engine, reason: Reason) -> None:
         how = self.settings.exit_delivery
@@ -308,6 +313,11 @@ class SessionPlugin:
         if how == "wait":  # by the helper that is there, since it is warm; and it is gone when the game is
             engine.flush(WAIT_AT_EXIT)
             self._tell()
+
+    def _let_go_for_good(self) -> None:
+        self._engine = None
+        self._watch.stop()
+        self.closed = True
 
     def _let_go(self) -> None:
         """An exception has come up in here: nothing is held any more."""

@@ -96,11 +96,11 @@ class ThreadWorker:
 
     def _end(self) -> None:
         if not self._closed:
-            self._closed = True
             try:
                 self._close()
             except Exception:
                 log.exception("gs_pygame: %s could not be closed cleanly", self._name)
+            self._closed = True
 
     def _say(self, what: str, exc_info: bool = False) -> None:
         """Once."""

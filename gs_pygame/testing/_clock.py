@@ -104,7 +104,7 @@ class _FakeWorker:
 
     def stop(self, timeout: float) -> bool:
         if not self._stopped:
-            self._stopped = True
             self._clock.forget(self)
             self._close()
+            self._stopped = True
         return True
