@@ -1,7 +1,8 @@
 """Runs the lifecycle for real: one lock, the clock, the journal, and the two workers. Knows nothing of pygame.
 
-Methods marked "game" are called on the game's thread (whichever thread calls a hook): none raises, none waits for the
-network, and each does at most one small write.
+Methods marked "game" are called on the game's thread (whichever thread calls a hook): none raises an Exception but one
+that nobody expected, none waits for the network, and each does at most one small write. The game's function for script
+data is called under no lock, and before anything is decided.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ._boundary import let_go
 from ._delivery.courier import Courier
 from ._delivery.delivery import Delivery
 from ._disk.failover import Failover
-from ._disk.journal import Entry, Journal, Login
+from ._disk.journal import Journal
 from ._disk.outbox import Receipt
 from ._disk.storage import Storage
 from ._errors import OutboxBusyError, OutboxError
@@ -26,14 +28,18 @@ from ._messages import Reason, Session, Status, to_datetime
 from ._patience import ERASE_PATIENCE, EXIT_PATIENCE, FLUSH_STEP, GAME_PATIENCE, HEARTBEAT, OVERDUE
 from ._player.lifecycle import Decision, Lifecycle, Progress, Save
 from ._player.script_data import ScriptData
+from ._threads import Bell
 from ._time import Backoff, Clock, Instant
 from .destinations import Destination
+
+Step = Callable[[Lifecycle], list[Decision]]
+"""What a signal does to the lifecycle."""
 
 
 class Engine:
     """One run of a game. `about`: JSON on game and platform. `folder`: where everything lies on disk. `arguments`:
-    those of GameSparks if the destination is none of the game's own, so that a helper process may deliver. `since`:
-    when the session began, now unless given.
+    those of GameSparks if the destination is none of the game's own, so that a helper process may deliver. No session
+    and no thread is there before `begin`.
 
     From `due` on, on the clock's `tick`, a hooked call must look closer than at the focus: at once while `alert` is
     True. Read without a lock in every frame. `inside`: the tick at which the game went into a call of pygame that may
@@ -51,7 +57,6 @@ class Engine:
         about: str,
         may_send: bool,
         arguments: dict[str, Any] | None = None,
-        since: Instant | None = None,
     ) -> None:
         self.alert = False
         self.due = self._overdue_at = clock.tick() + OVERDUE
@@ -62,6 +67,8 @@ class Engine:
         self._may_send = may_send
         self._leaving = False
         self._erasing = False
+        self._stopped = False
+        self._left = False
         self._dirty = True  # something was written that a power cut would take
         self._flush_due = False
         self._flush_from = clock.now().elapsed + HEARTBEAT  # a game that starts has better use for the disk
@@ -69,11 +76,11 @@ class Engine:
         self._lock = threading.RLock()
         self._receipts: list[Receipt] = []
         self._told: list[str] = []
-        self._progress = threading.Event()
-        self._lifecycle = Lifecycle(grace, lambda: str(uuid.uuid4()))
+        self._progress = Bell()
         self._storage = storage = Storage(folder)
         run = storage.run_file.run if storage.run_file else uuid.uuid4().hex
-        self._journal = Journal(run, about, self._lost, self._released)
+        lifecycle = Lifecycle(grace, lambda: str(uuid.uuid4()))
+        self._journal = Journal(run, about, lifecycle, self._lock, self._lost, self._released)
         self._failover = Failover(storage, self._journal, self._lock, clock)
         self._keeper = Keeper(self, storage, clock)
         courier = Courier(
@@ -84,7 +91,7 @@ class Engine:
             storage.delivery_lock,
             lambda: self._searched and self._may_send and not self._leaving,
             self._on_receipt,
-            self._progress.set,
+            self._progress.ring,
             run=run,
         )
         self._delivery = Delivery(
@@ -94,28 +101,39 @@ class Engine:
             arguments,
             lambda: self._may_send,
             self._on_receipt,
-            self._progress.set,
+            self._progress.ring,
         )
         self._courier_worker = clock.worker("courier", self._courier_turn, self._delivery.close)
-        with self._lock:  # the keeper's first turn waits until the session has begun
-            self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
-            self._lifecycle.pulse(clock.now())  # a sleep may come before the keeper's first beat
-            self._signal(lambda now: self._lifecycle.start(since or now))
-            storage.outbox.games.wait_at_most(GAME_PATIENCE)
+        self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
+
+    def begin(self, since: Instant | None = None) -> None:
+        """Game: the first session begins, `since` then or now; and so do the workers."""
+        now = self._clock.now()  # a sleep may come before the keeper's first beat
+        self._decide(lambda lifecycle: [*lifecycle.pulse(now), *lifecycle.start(since or now)])
+        self._storage.outbox.games.wait_at_most(GAME_PATIENCE)
+        self._start_workers()
+
+    def _start_workers(self) -> None:
+        self._keeper_worker.start()
+        self._courier_worker.start()
 
     # Signals: game
 
     def start(self) -> None:
         """A session begins, unless one is open."""
-        self._signal(self._lifecycle.start)
+        at = self._clock.now()
+        self._decide(lambda lifecycle: lifecycle.start(at))
 
     def leave(self, reason: Reason) -> None:
-        """LEAVE: the player left the foreground, or asked to quit."""
-        self._signal(lambda at: self._lifecycle.leave(reason, at))
+        """LEAVE: the player left the foreground, or asked to quit. Raises what script_data raises that is no Exception;
+        then, too, all is done."""
+        at = self._clock.now()
+        self._ask_and_decide(lambda lifecycle: lifecycle.leave(reason, at, self._clock.now()))
 
     def back(self) -> None:
         """RETURN: the player came to the foreground."""
-        if self._signal(self._lifecycle.back):
+        at = self._clock.now()
+        if self._decide(lambda lifecycle: lifecycle.back(at)):
             self._delivery.nudge()
             self._courier_worker.wake()
 
@@ -126,54 +144,84 @@ class Engine:
 
     def unseen(self) -> None:
         """The window is there without the focus, which was never seen."""
-        self._signal(self._lifecycle.unseen)
+        at = self._clock.now()
+        self._decide(lambda lifecycle: lifecycle.unseen(at))
 
     def seen(self) -> None:
         """The focus, for the first time."""
-        self._signal(self._lifecycle.seen)
+        at = self._clock.now()
+        self._decide(lambda lifecycle: lifecycle.seen(at))
 
     def pulse_if_overdue(self) -> None:
         """If the keeper's has not come in time, the game's own call is a pulse."""
         if self._clock.tick() < self._overdue_at:
             return
+        self._start_workers()
         self._keeper.stand_in()
         if self._journal:
             self._write_in_frame()
 
     def exit(self, reason: Reason, script_data: Mapping[str, Any] | None = None) -> str | None:
-        """EXIT: the session ends now. Its id, or None if there was none."""
-        with self._lock:
-            session_id = self._lifecycle.session_id
-            self._signal(lambda at: self._lifecycle.exit(reason, at), script_data)
+        """EXIT: the session ends now. Its id, or None if there was none. Raises as `leave` does."""
+        at = self._clock.now()
+        session_id = self.session_id
+        self._ask_and_decide(lambda lifecycle: lifecycle.exit(reason, at), script_data)
         return session_id
 
-    def _signal(self, decide: Callable[[Instant], list[Decision]], extra: Mapping[str, Any] | None = None) -> bool:
-        """Decide and write it down; True if there was something to decide."""
-        with self._lock:
-            decisions = decide(self._clock.now())
-            known = self._script_data.known
-            if any(isinstance(decision, Save) for decision in decisions):
-                self._script_data.known = self._script_data.ask(extra)
-            self._enter(decisions)
-            if extra:  # it went along with this end, and belongs to no other
-                self._script_data.known = known
-            if decisions:
-                self._write_in_frame()
-            return bool(decisions)
+    @property
+    def session_id(self) -> str | None:
+        """Of the open session."""
+        return self._lifecycle.session_id
 
-    def _enter(self, decisions: list[Decision]) -> None:
-        self._journal.add([Entry(decision, self._script_data.known, self._player_id) for decision in decisions])
+    def let_go(self) -> None:
+        """An exception has come out of any of these: this thread holds nothing any more, and nothing is half done."""
+        outbox = self._storage.outbox
+        for mine in (outbox.games, outbox.keepers, outbox.couriers):
+            mine.let_go()
+        self._journal.let_go()
+        self._delivery.let_go()
+        let_go(self._lock)
         self._settle_alert()
+
+    @property
+    def _lifecycle(self) -> Lifecycle:
+        """What holds now: to be read only."""
+        return self._journal.page.lifecycle
+
+    def _ask_and_decide(self, step: Step, extra: Mapping[str, Any] | None = None) -> None:
+        """Ask for script data if the step saves an end, and only then decide."""
+        script_data = None
+        try:
+            if any(isinstance(decision, Save) for decision in step(self._lifecycle.copy())):
+                script_data = self._script_data.ask(extra)
+        finally:
+            self._decide(step, script_data)
+
+    def _decide(self, step: Step, script_data: str | None = None) -> bool:
+        """Decide and write it down; True if there was something to decide."""
+        if self._stopped:  # by what script_data called
+            return False
+        decided = self._enter(step, script_data)
+        if decided:
+            self._write_in_frame()
+        return decided
+
+    def _enter(self, step: Step, script_data: str | None = None) -> bool:
+        known = self._script_data.known if script_data is None else script_data
+        decided = self._journal.decide(step, known, self._player_id)
+        self._settle_alert()
+        return decided
 
     def _settle_alert(self) -> None:
         self.alert = self._lifecycle.expects_player or bool(self._receipts)
         self.due = -math.inf if self.alert else self._overdue_at
 
     def _write_in_frame(self) -> None:
+        self._dirty = True
         try:
-            if self._journal.write(lambda: self._storage.outbox.games, wait=False):
-                self._dirty = True
-                return
+            with self._lock:
+                if self._journal.write(lambda: self._storage.outbox.games, wait=False):
+                    return
         except OutboxBusyError:
             pass
         except OutboxError as error:
@@ -183,12 +231,12 @@ class Engine:
     # Called by the keeper and the courier, in their threads
 
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
-        with self._lock:
-            inside = self.inside
-            held = inside is not None and inside < self._overdue_at
-            self._overdue_at = self._clock.tick() + OVERDUE
-            self._enter(self._lifecycle.pulse(at, held))
-            progress, deadline = self._lifecycle.progress(at), self._lifecycle.deadline()
+        inside = self.inside
+        held = inside is not None and inside < self._overdue_at
+        self._overdue_at = self._clock.tick() + OVERDUE
+        self._enter(lambda lifecycle: lifecycle.pulse(at, held))
+        lifecycle = self._lifecycle
+        progress, deadline = lifecycle.progress(at), lifecycle.deadline()
         moves = self._failover.watch(at)
         if at.elapsed >= self._flush_from and (moves or self._dirty):
             self._dirty = False  # flushed once a beat, not with every write: that slows the next write in a frame
@@ -270,28 +318,27 @@ class Engine:
         self._dirty = True
 
     def _lost(self, session_id: str) -> None:
-        with self._lock:
-            self._enter(self._lifecycle.lost(session_id, self._clock.now()))
+        at = self._clock.now()
+        self._enter(lambda lifecycle: lifecycle.lost(session_id, at))
         self._keeper_worker.wake()
 
     # What a game may ask: game
 
     def session(self) -> Session | None:
-        with self._lock:
-            at, lifecycle = self._clock.now(), self._lifecycle
-            progress, started, deadline = lifecycle.progress(at), lifecycle.started, lifecycle.deadline()
-            if progress is None or started is None:
-                return None
-            numbered = self._journal.numbered.get(progress.session_id)
-            return Session(
-                id=progress.session_id,
-                number=(numbered.number or None) if numbered else None,
-                previous_id=numbered.previous_id if numbered else None,
-                state="active" if deadline is None else "away",
-                started_at=to_datetime(started.wall),
-                active=progress.active,
-                grace_left=None if deadline is None else max(0.0, deadline - at.elapsed),
-            )
+        at, lifecycle = self._clock.now(), self._lifecycle
+        progress, started, deadline = lifecycle.progress(at), lifecycle.started, lifecycle.deadline()
+        if progress is None or started is None:
+            return None
+        numbered = self._journal.numbered.get(progress.session_id)
+        return Session(
+            id=progress.session_id,
+            number=(numbered.number or None) if numbered else None,
+            previous_id=numbered.previous_id if numbered else None,
+            state="active" if deadline is None else "away",
+            started_at=to_datetime(started.wall),
+            active=progress.active,
+            grace_left=None if deadline is None else max(0.0, deadline - at.elapsed),
+        )
 
     def status(self) -> Status:
         try:
@@ -316,7 +363,7 @@ class Engine:
         )
 
     def take_receipts(self) -> list[Receipt]:
-        """What was delivered and not yet told; each is given out once."""
+        """What was delivered and not yet told; each is given out once, unless it is given back."""
         if not self._receipts:
             return []
         with self._lock:
@@ -325,12 +372,20 @@ class Engine:
             self._settle_alert()
             return receipts
 
-    def set_player(self, player_id: str) -> None:
+    def give_back(self, receipts: list[Receipt]) -> None:
+        """The game could not be told of these."""
         with self._lock:
-            self._player_id = player_id
-            if self._lifecycle.session_id is not None:
-                self._journal.add([Entry(Login(self._lifecycle.session_id), self._script_data.known, player_id)])
-                self._write_in_frame()
+            self._receipts = [*receipts, *self._receipts]
+            given_back = {receipt.end.session_id for receipt in receipts}
+            self._told = [session_id for session_id in self._told if session_id not in given_back]
+            self._settle_alert()
+
+    def set_player(self, player_id: str) -> None:
+        self._player_id = player_id
+        session_id = self._lifecycle.session_id
+        if session_id is not None and not self._stopped:
+            self._journal.log_in(session_id, self._script_data.known, player_id)
+            self._write_in_frame()
 
     def set_script_data(self, source: Any) -> None:
         """From now on this goes along, or is asked for it."""
@@ -361,7 +416,6 @@ class Engine:
         deadline = self._clock.now().elapsed + timeout
         self._delivery.nudge()
         while True:
-            self._progress.clear()
             self._courier_worker.wake()
             try:
                 with self._lock:
@@ -389,8 +443,11 @@ class Engine:
     def stop(self, after: bool = False) -> None:
         """No more turns. The keeper writes down and flushes what is left; `join` waits for it. `after`: a helper is to
         deliver it."""
+        self._stopped = True
         self.stop_sending()
-        self._delivery.leave(after and self._unsent())
+        if not self._left:
+            self._delivery.leave(after and self._unsent())
+            self._left = True
         # The keeper closes last and in its own thread: the last connection of a database may flush the disk.
         with self._lock:
             self._storage.outbox.games.close()

@@ -16,6 +16,7 @@ from ._time import Instant
 
 _plugin: SessionPlugin | None = None
 _asked: Settings | None = None  # what _plugin was asked for; a test's plugin may have been given other settings
+_making: tuple[SessionPlugin | None] | None = None  # while one is made: the newest one of before
 
 make_plugin: Callable[[Settings], SessionPlugin] = SessionPlugin
 """What install() makes a plugin with; `gs_pygame.testing.game` puts another in its place."""
@@ -76,9 +77,10 @@ def install(
     ConfigurationError if a setting is wrong, PygameNotFoundError without a working pygame, and AlreadyInstalledError
     for other settings before `close()`.
     """
-    global _plugin, _asked
+    global _plugin, _asked, _making
     settings = Settings(**locals())
     asked = settings.resolved(os.environ)
+    _close_what_nobody_was_given()
     if _plugin is not None and _asked is not None and not _plugin.closed:
         if not isinstance(_plugin, _MakingWay):
             differing = _asked.differing(asked)
@@ -92,9 +94,20 @@ def install(
         if asked.enabled:
             asked.validate()
         _plugin._close("explicit")
-    _plugin = make_plugin(settings)
     _asked = asked.as_asked()
+    _making = (SessionPlugin.newest,)
+    _plugin = make_plugin(settings)
+    _making = None
     return _plugin
+
+
+def _close_what_nobody_was_given() -> None:
+    """By an install() that was interrupted."""
+    global _making
+    made = SessionPlugin.newest
+    if _making is not None and made is not None and made is not _plugin and made is not _making[0]:
+        made.close()
+    _making = None
 
 
 def install_unless_the_game_does(settings: Settings) -> None:

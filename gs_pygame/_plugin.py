@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from ._boundary import Boundary, called_by_the_game, calls_the_game
 from ._disk import consent
 from ._disk.storage import erase_leftovers
 from ._engine import Engine
 from ._errors import PygameNotFoundError
+from ._log import log
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
 from ._patience import WAIT_AT_EXIT
 from ._player.exits import ExitWatch, reason_of
@@ -26,10 +27,6 @@ from .destinations import Destination, GameSparks
 if TYPE_CHECKING:
     from ._player.window import Adapter, Probe
 
-log = logging.getLogger("gs_pygame")
-
-"""Seconds that `exit_delivery="wait"` waits for the last delivery; Sentry's default shutdown_timeout."""
-
 NO_SECRET = "none"
 """Stands in the path where no secret is set; `gs-pygame serve` without GS_PYGAME_SECRET takes any."""
 
@@ -39,12 +36,17 @@ Answered = Callable[[EndSessionResponse], None]
 class SessionPlugin:
     """Ends the player's session when they leave. `gs_pygame.install` makes one; this is the same without globals.
 
-    A session begins with the construction. Methods are for the game's thread, whichever thread that is; none raises,
-    and none but `flush` waits for the network. Raises ConfigurationError at construction and nowhere else.
+    A session begins with the construction. Methods are for the game's thread, whichever thread that is; none raises an
+    Exception, and none but `flush` waits for the network. Raises ConfigurationError at construction and nowhere else.
+    What is raised into the game's thread meanwhile (Ctrl-C), and what script_data or a callback raises that is no
+    Exception (sys.exit), goes on into the game; the session's end is saved before.
 
     `destination` replaces GameSparks over REST, `clock` the computer's clocks, `focused` and `visible` the questions
     to pygame whether the player is there (`pygame.key.get_focused`, `pygame.display.get_active`).
     """
+
+    newest: ClassVar[SessionPlugin | None] = None
+    """The last one that was made, or nearly so: whoever wanted it may have been interrupted."""
 
     def __init__(
         self,
@@ -59,15 +61,22 @@ class SessionPlugin:
         self.closed = False
         self._engine: Engine | None = None
         self._answered: dict[str, Answered] = {}
+        self._boundary = Boundary(self._let_go)
         if not self.settings.enabled:
             return
         self.settings.validate(needs_endpoint=destination is None)
         self._destination = destination
         self._clock = clock or SystemClock()
         self._adapter, self._about = self._meet_pygame(focused, visible)
+        self._watch = ExitWatch(self._close, self._forked)
+        SessionPlugin.newest = self
+        self._watch.start()  # before there is a session that it might have to end
+        self._set_up()
+
+    @called_by_the_game(None)
+    def _set_up(self) -> None:
         self._folder = self.settings.folder.absolute()  # a game may change its working directory later
         self._begin(self._clock.now())
-        self._watch = ExitWatch(self._close, self._forked)
         if self.settings.hook:
             self._adapter.hook()
 
@@ -87,8 +96,13 @@ class SessionPlugin:
     @property
     def session(self) -> Session | None:
         """A snapshot of the open session; None if there is none."""
+        return self._session()
+
+    @called_by_the_game(None)
+    def _session(self) -> Session | None:
         return self._engine.session() if self._engine else None
 
+    @called_by_the_game(Status())
     def status(self) -> Status:
         """The state of the queue. Reads the outbox (0.3 ms, and 0.2 ms for each thousand ends): not for every frame."""
         return self._engine.status() if self._engine else Status()
@@ -102,16 +116,19 @@ class SessionPlugin:
         """
         self._end_session(script_data, None)
 
+    @called_by_the_game(None)
     def _end_session(self, script_data: Mapping[str, Any] | None, callback: Answered | None) -> None:
         session_id = self._engine.exit("explicit", script_data) if self._engine else None
         if session_id and callback:
             self._answered[session_id] = callback
 
+    @called_by_the_game(None)
     def start_session(self) -> None:
         """Begin a session; without effect while one is open."""
         if self._engine:
             self._engine.start()
 
+    @called_by_the_game(None)
     def set_player(self, id: str) -> None:
         """From now on this player plays, in the open session too. Ends already on disk keep their player."""
         if not is_text(id):
@@ -119,6 +136,7 @@ class SessionPlugin:
         elif self._engine:
             self._engine.set_player(id)
 
+    @called_by_the_game(None)
     def set_consent(self, choice: Consent) -> None:
         """The player's own choice; kept on disk, and stronger than the setting at later starts.
 
@@ -130,6 +148,7 @@ class SessionPlugin:
             consent.store(self._folder, choice)
             self._apply(choice)
 
+    @called_by_the_game(False)
     def flush(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds; True when everything that was ready has been delivered (or rejected)."""
         if not isinstance(timeout, (int, float)) or math.isnan(timeout):
@@ -145,11 +164,13 @@ class SessionPlugin:
 
     # For install(hook=False)
 
+    @called_by_the_game(None)
     def process_event(self, event: Any) -> None:
         """Tell the plugin of one event that the game got."""
         if self.settings.enabled and hasattr(event, "type"):
             self._adapter.after_event(event)
 
+    @called_by_the_game(None)
     def update(self) -> None:
         """Have the plugin look whether the player is there; once a frame."""
         if self.settings.enabled:
@@ -176,12 +197,21 @@ class SessionPlugin:
             ".".join(map(str, sys.version_info[:3])),
             version(),
         )
-        adapter = Adapter(self.settings.background_on, self._tell, self._farewell, focused, visible, self._clock.tick)
+        adapter = Adapter(
+            self.settings.background_on,
+            self._tell,
+            self._farewell,
+            focused,
+            visible,
+            self._clock.tick,
+            self._boundary,
+        )
         return adapter, about
 
     def _begin(self, since: Instant) -> None:
         self._apply(consent.effective(self._folder, self.settings.consent), since)
 
+    @called_by_the_game(None)
     def _adopt(self, settings: Settings) -> None:
         """The same settings again, whose functions may be newer."""
         self.settings = replace(self.settings, script_data=settings.script_data, on_delivered=settings.on_delivered)
@@ -198,7 +228,7 @@ class SessionPlugin:
         elif self._engine:
             self._engine.set_may_send(consent == "granted")
         else:
-            self._engine = Engine(
+            self._engine = engine = Engine(
                 self._clock,
                 self._destination or GameSparks(**self._gamesparks()),
                 self._folder,
@@ -208,8 +238,8 @@ class SessionPlugin:
                 self._about,
                 consent == "granted",
                 None if self._destination else self._gamesparks(),
-                since,
             )
+            engine.begin(since)
         self._adapter.signals = self._engine
 
     def _gamesparks(self) -> dict[str, Any]:
@@ -221,6 +251,7 @@ class SessionPlugin:
             "duration_unit": settings.duration_unit,
         }
 
+    @called_by_the_game(None)
     def _farewell(self) -> None:
         """pygame.quit() was called: some games leave by os._exit next, which nobody is told of."""
         if self._engine and self.settings.exit_delivery == "after":
@@ -228,42 +259,68 @@ class SessionPlugin:
 
     def _tell(self) -> None:
         """Hand receipts to the game, on the game's thread."""
-        if self._engine is None:
+        engine = self._engine
+        if engine is None:
             return
-        for receipt in self._engine.take_receipts():
-            answered = self._answered.pop(receipt.end.session_id, None)
-            if answered:
-                self._call_back(answered, receipt.response)
-            if self.settings.on_delivered:
-                self._call_back(self.settings.on_delivered, receipt.end.snapshot(), receipt.response)
+        receipts = engine.take_receipts()
+        try:
+            while receipts:
+                receipt = receipts.pop(0)
+                answered = self._answered.pop(receipt.end.session_id, None)
+                if answered:
+                    self._call_back(answered, receipt.response)
+                if self.settings.on_delivered:
+                    self._call_back(self.settings.on_delivered, receipt.end.snapshot(), receipt.response)
+        finally:
+            if receipts:
+                engine.give_back(receipts)
 
     @staticmethod
+    @calls_the_game
     def _call_back(function: Callable[..., object], *arguments: object) -> None:
         try:
             function(*arguments)
         except Exception:
             log.exception("gs_pygame: a callback for a delivered session raised; the game goes on")
 
+    @called_by_the_game(None)
     def _close(self, reason: Reason) -> None:
         if self.closed:
             return
-        self.closed = True
         if not self.settings.enabled:
+            self.closed = True
             return
-        self._watch.stop()
         self._adapter.unhook()
-        if self._engine is None:
-            return
+        engine = self._engine
+        if engine:
+            try:
+                self._end(engine, reason)
+            finally:
+                if engine.session_id is None:  # whatever script_data or a callback raises; else it is closed later
+                    engine.stop(after=self.settings.exit_delivery == "after")
+                    engine.join()
+                    self._let_go_for_good()
+        else:
+            self._let_go_for_good()
+
+    def _end(self, engine: Engine, reason: Reason) -> None:
         how = self.settings.exit_delivery
         if how != "wait":
-            self._engine.stop_sending(all_of_us=how == "next-start")
-        self._engine.exit(reason)
+            engine.stop_sending(all_of_us=how == "next-start")
+        engine.exit(reason)
         if how == "wait":  # by the helper that is there, since it is warm; and it is gone when the game is
-            self._engine.flush(WAIT_AT_EXIT)
+            engine.flush(WAIT_AT_EXIT)
             self._tell()
-        self._engine.stop(after=how == "after")
-        self._engine.join()
+
+    def _let_go_for_good(self) -> None:
         self._engine = None
+        self._watch.stop()
+        self.closed = True
+
+    def _let_go(self) -> None:
+        """An exception has come up in here: nothing is held any more."""
+        if self._engine:
+            self._engine.let_go()
 
     def _forked(self) -> None:
         """A forked child is not the game: it leaves the session, and every file, to its parent."""

@@ -16,17 +16,14 @@ is what `time.monotonic` reads) and CLOCK_MONOTONIC (runs on); Windows `QueryUnb
 
 from __future__ import annotations
 
-import logging
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ._patience import AFTER_A_FAULT, BACKOFF_BASE, BACKOFF_CAP
-
-log = logging.getLogger("gs_pygame")
+from ._patience import BACKOFF_BASE, BACKOFF_CAP
+from ._threads import Bell, ThreadWorker, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +39,19 @@ class Instant:
     worked: float = 0.0
 
 
-Turn = Callable[[], "float | None"]
-"""One pass of a loop. Returns the seconds until the next one is due, or None to sleep until woken."""
-
-
 class Worker(Protocol):
     """Something that repeats a turn: a thread in a game, the fake clock in a test."""
+
+    def start(self) -> None:
+        """Begin; without effect if it has begun, or has been stopped. Never raises."""
+        ...
 
     def wake(self) -> None:
         """Have the next turn now. Any thread."""
         ...
 
     def stop(self, timeout: float) -> bool:
-        """No more turns; wait at most `timeout` seconds for the present one. True if it has ended."""
+        """No more turns; wait at most `timeout` seconds for the present one. True if it has ended, and is closed."""
         ...
 
 
@@ -70,11 +67,11 @@ class Clock(Protocol):
         ...
 
     def worker(self, name: str, turn: Turn, close: Callable[[], None]) -> Worker:
-        """Repeat `turn` until stopped; `close` is called once, after the last turn."""
+        """Once it is started, repeat `turn` until stopped; `close` is called once, after the last turn."""
         ...
 
-    def wait(self, event: threading.Event, timeout: float) -> bool:
-        """Wait at most `timeout` seconds for `event`; True if it was set."""
+    def wait(self, bell: Bell, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for `bell`; True if it rang."""
         ...
 
 
@@ -102,46 +99,6 @@ def system_sources(platform: str = sys.platform) -> tuple[Callable[[], float], C
     return time.monotonic, lambda: time.clock_gettime(runs_on)
 
 
-class ThreadWorker:
-    """Runs `turn` again and again in a daemon thread; `close` runs in the same thread, last."""
-
-    def __init__(self, name: str, turn: Turn, close: Callable[[], None]) -> None:
-        self._turn = turn
-        self._close = close
-        self._bell = threading.Event()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=f"gs_pygame-{name}", daemon=True)
-        self._thread.start()
-
-    def wake(self) -> None:
-        self._bell.set()
-
-    def stop(self, timeout: float) -> bool:
-        self._stopping = True
-        self._bell.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        faulted = False
-        while not self._stopping:
-            try:
-                delay = self._turn()
-            except Exception:
-                if not faulted:
-                    log.exception("gs_pygame: %s had an unexpected fault; it goes on", self._thread.name)
-                faulted = True
-                delay = AFTER_A_FAULT
-            if delay != 0.0:
-                self._bell.wait(delay)
-                self._bell.clear()
-        try:
-            self._close()
-        except Exception:
-            log.exception("gs_pygame: %s could not be closed cleanly", self._thread.name)
-
-
 class SystemClock:
     """The computer's own clocks; workers are daemon threads."""
 
@@ -155,8 +112,8 @@ class SystemClock:
     def worker(self, name: str, turn: Turn, close: Callable[[], None]) -> Worker:
         return ThreadWorker(name, turn, close)
 
-    def wait(self, event: threading.Event, timeout: float) -> bool:
-        return event.wait(timeout)
+    def wait(self, bell: Bell, timeout: float) -> bool:
+        return bell.wait(timeout)
 
 
 class Backoff:

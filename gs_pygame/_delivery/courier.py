@@ -13,13 +13,12 @@ from pathlib import Path
 
 from .._disk.outbox import Outbox, Queued, Receipt
 from .._errors import OutboxDamagedError, OutboxError
+from .._log import log
 from .._patience import DESTINATION_IDLE, PAUSE, RETRY_AFTER_LIMIT, TURN_WAIT
 from .._time import Backoff, Clock
 from ..destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
 from ..destinations._protocol import attempt
 from .turn import Turn
-
-log = logging.getLogger("gs_pygame")
 
 STRIKES = 5
 """Server errors in a row after which the next end is tried instead."""

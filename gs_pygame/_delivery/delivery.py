@@ -18,15 +18,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .._boundary import let_go
 from .._disk.lock import FileLock
 from .._disk.outbox import Outbox, Receipt
 from .._disk.storage import Storage
+from .._log import log
 from .._patience import HEARING, QUICK, QUICK_HEARING, STARTING
 from .courier import Courier, Line
 from .helper import presence_of
 from .process import LOOK, NUDGE, STOP, Process, prepare
-
-log = logging.getLogger("gs_pygame")
 
 FAILURES = 2
 """Helpers that went without a word, one after the other, after which the thread delivers."""
@@ -57,8 +57,8 @@ class Delivery:
         self._on_receipt = on_receipt
         self._on_rest = on_rest
         self._here = _working_directory()  # a game may change it later
-        self._hearing = threading.Lock()
-        self._guard = threading.Lock()
+        self._hearing = threading.RLock()
+        self._guard = threading.RLock()
         self._process: Process | None = None
         self._started = 0.0  # time.monotonic()
         self._number = 0  # of the last one that was started
@@ -144,18 +144,18 @@ class Delivery:
             return Line(), [logging.NOTSET, ""], 0
 
     def have_helper(self, word: bytes | None = NUDGE) -> None:
-        """Say `word` to the helper, or start one. A few milliseconds; never raises."""
-        with self._guard:
-            if self._left or not self.is_helped or not self._may_send():
-                return
-            try:
+        """Say `word` to the helper, or start one. A few milliseconds; never raises an Exception."""
+        try:
+            with self._guard:
+                if self._left or not self.is_helped or not self._may_send():
+                    return
                 if not self._is_there():
                     self._start()
                 elif word and self._process:
                     self._process.say(word)
-            except Exception as error:  # noqa: BLE001 - OSErrors, and what an audit hook of the game raises
-                log.info("gs_pygame: no process can deliver for the game: %s", error)
-                self._failures = FAILURES
+        except Exception as error:  # noqa: BLE001 - OSErrors, and what an audit hook of the game raises
+            self._failures = FAILURES
+            log.info("gs_pygame: no process can deliver for the game: %s", error)
 
     def _is_there(self) -> bool:
         """Whether the helper is, or can still come."""
@@ -231,6 +231,10 @@ class Delivery:
                 self._process.close()
                 self._process = None
             self._end()
+
+    def let_go(self) -> None:
+        """This thread was interrupted, and holds nothing."""
+        let_go(self._hearing, self._guard)
 
     def forked(self) -> None:
         """In a forked child: it must not keep the pipe open, which ends with the game."""

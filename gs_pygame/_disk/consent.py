@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from pathlib import Path
 from typing import get_args
 
+from .._log import log
 from .._settings import Consent
-
-log = logging.getLogger("gs_pygame")
 
 CONSENTS: tuple[Consent, ...] = get_args(Consent)
 _NAME = "consent"

@@ -9,17 +9,33 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+from .._boundary import let_go
 from .._errors import OutboxBusyError
-from .opening import CHECKPOINT_SIZE, translated
+from .opening import CHECKPOINT_SIZE, as_ours, translated
 from .schema import VERSION
 
 RESERVE = 256 * 1024
 """Bytes held free inside the file, and held in the WAL: on a full disk hundreds of ends and receipts still fit."""
+
+
+class Transaction:
+    """All of what is done within, or nothing; within another one it is a part of that."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._begun = False
+
+    def __enter__(self) -> None:
+        self._begun = self._database.enter()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._database.leave(self._begun, commit=error is None)
+        if isinstance(error, (sqlite3.Error, UnicodeDecodeError)):
+            raise as_ours(error) from error
 
 
 class Database:
@@ -30,15 +46,14 @@ class Database:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path | None, patience: float, turn: threading.Lock | None = None
+        self, connection: sqlite3.Connection, path: Path | None, patience: float, turn: threading.RLock | None = None
     ) -> None:
         self.path = path
         self.connection = connection
         # SQLite lets a writer that finds another one sleep for a millisecond, where the other needs a tenth of that.
-        self.turn = turn or threading.Lock()
+        self.turn = turn or threading.RLock()
         self._patience = patience
         self._lock = threading.RLock()
-        self._within = False
         self._seen = self.read("PRAGMA data_version")
 
     def wait_at_most(self, patience: float) -> None:
@@ -54,40 +69,59 @@ class Database:
             with self._lock, suppress(sqlite3.Error):  # of a disk that has failed
                 self.connection.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Transaction:
         """All or nothing. Raises OutboxBusyError, having written nothing, if the lock cannot be had in time."""
-        with self._lock:
-            if self._within:
-                yield
-            else:
-                with self._my_turn(), self._begun():
-                    yield
+        return Transaction(self)
 
-    @contextmanager
-    def _my_turn(self) -> Iterator[None]:
+    def let_go(self) -> None:
+        """This thread was interrupted: what it was about to write is not written, and it holds nothing."""
+        if self._lock.acquire(blocking=False):
+            self._roll_back()
+            let_go(self.turn, self._lock)
+
+    def enter(self) -> bool:
+        """True if this begins a transaction, which is then to be left as well. Raises OutboxError."""
+        self._lock.acquire()
+        try:
+            with translated():
+                if self.connection.in_transaction:
+                    return False
+                self._take_turn()
+                try:
+                    self.connection.execute("BEGIN IMMEDIATE")
+                except BaseException:
+                    self._roll_back()
+                    self.turn.release()
+                    raise
+            return True
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def leave(self, begun: bool, commit: bool) -> None:
+        """As `enter` said. Raises OutboxError, having written nothing, if it cannot be committed."""
+        try:
+            if begun:
+                try:
+                    if commit:
+                        with translated():
+                            self.connection.execute("COMMIT")
+                finally:
+                    self._roll_back()
+                    self.turn.release()
+        finally:
+            self._lock.release()
+
+    def _take_turn(self) -> None:
         """No other thread of this process writes."""
         if not self.turn.acquire(timeout=self._patience):
             raise OutboxBusyError("another thread writes")
-        try:
-            yield
-        finally:
-            self.turn.release()
 
-    @contextmanager
-    def _begun(self) -> Iterator[None]:
-        with translated():
-            self.connection.execute("BEGIN IMMEDIATE")
-            self._within = True
-            try:
-                yield
-                self.connection.execute("COMMIT")
-            except BaseException:
-                if self.connection.in_transaction:
-                    self.connection.execute("ROLLBACK")
-                raise
-            finally:
-                self._within = False
+    def _roll_back(self) -> None:
+        """What has not been committed."""
+        with suppress(sqlite3.Error):  # it is closed
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
 
     def change(self, sql: str, *values: Any) -> int:
         """Run one statement in a transaction; the number of rows it changed."""
@@ -97,10 +131,10 @@ class Database:
     def read(self, sql: str, *values: Any) -> list[Any]:
         """What one statement finds, as of one moment."""
         with self._lock:
-            if self._within:  # then `transaction` translates what it raises; a frame waits for this
+            try:
                 return self.connection.execute(sql, values).fetchall()
-            with translated():
-                return self.connection.execute(sql, values).fetchall()
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                raise as_ours(error) from error
 
     def rows(self, table: str, columns: str = "*") -> list[dict[str, Any]]:
         """All rows of `table`, by column, in the order of its first one."""
@@ -150,10 +184,14 @@ class Database:
         The first write after a checkpoint begins the WAL anew, and flushes its header: were that lost in a power cut,
         frames of before and after would mix. It is ours: nobody's frame comes between, and none waits for the flush.
         """
-        with self._lock, self._my_turn():
-            self.read("PRAGMA wal_checkpoint(PASSIVE)")
-            with self._begun():
-                self.connection.execute(f"PRAGMA user_version = {VERSION}")  # as it was; SQLite writes it all the same
+        with self._lock:
+            self._take_turn()
+            try:
+                self.read("PRAGMA wal_checkpoint(PASSIVE)")
+                with self.transaction():
+                    self.connection.execute(f"PRAGMA user_version = {VERSION}")  # as it was; SQLite writes it anyway
+            finally:
+                self.turn.release()
 
     def hold_reserve(self) -> None:
         """Hold RESERVE bytes free, in the file and in its WAL. As `sync`. Raises OutboxError if the disk is full."""

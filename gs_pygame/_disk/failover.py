@@ -11,10 +11,10 @@ said from memory.
 
 from __future__ import annotations
 
-import logging
 import threading
 
 from .._errors import OutboxDamagedError, OutboxError
+from .._log import log
 from .._patience import DISK_RETRY, GAME_PATIENCE
 from .._time import Clock, Instant
 from .journal import Journal
@@ -22,8 +22,6 @@ from .merge import bring_home
 from .outbox import Outbox
 from .salvage import mark_damaged
 from .storage import Connections, Storage
-
-log = logging.getLogger("gs_pygame")
 
 FAILURES = 3
 """Failed writes in a row, a beat apart: the first has made room on a full disk, which helps the next."""

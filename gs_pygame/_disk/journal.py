@@ -2,18 +2,22 @@
 
 The game's thread writes them at once with 5 ms of patience. What it cannot write stays in line, and the keeper writes
 it with more patience; nothing overtakes it. Numbers and withdrawals are answered by the outbox when it is written.
+
+An exception may come up in the game's thread between any two steps. So what holds and what is not written yet are one
+`Page`, replaced by one assignment. What is in line is struck off after the commit; where that did not come about, it is
+written again, which changes nothing: each entry finds that it has been written.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from .._player.lifecycle import Decision, Release, Save, Start, Withdraw
+from .._boundary import let_go
+from .._player.lifecycle import Decision, Lifecycle, Release, Save, Start, Withdraw
 from .outbox import Numbered, Outbox
 
 
@@ -33,37 +37,92 @@ class Entry:
     player_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What has been decided, and what of it is not written yet."""
+
+    lifecycle: Lifecycle
+    line: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What has been written: the newest session's id and what the outbox gave it, and the entries of the open one."""
+
+    newest: str | None = None
+    numbered: Mapping[str, Numbered] = field(default_factory=dict)
+    open: tuple[Entry, ...] = ()
+
+
 class Journal:
     """`run`: this process's name in the outbox. `about`: JSON on game and platform, kept with each session.
 
-    `on_lost(session_id)`: an end to be withdrawn had already gone. `on_released()`: there is something to deliver.
+    `lock` is held for each step from one page to the next. `on_lost(session_id)`: an end to be withdrawn had already
+    gone. `on_released()`: there is something to deliver. Either may be called again for the same.
     """
 
-    def __init__(self, run: str, about: str, on_lost: Callable[[str], None], on_released: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        run: str,
+        about: str,
+        lifecycle: Lifecycle,
+        lock: threading.RLock,
+        on_lost: Callable[[str], None],
+        on_released: Callable[[], None],
+    ) -> None:
         self.run = run
+        self.page = Page(lifecycle)
         self._about = about
+        self._lock = lock
         self._on_lost = on_lost
         self._on_released = on_released
-        self._entries: deque[Entry] = deque()
-        self._open: list[Entry] = []  # what was written of the session that is open
-        self._writing = threading.Lock()
-        self._previous_id: str | None = None
-        self.numbered: dict[str, Numbered] = {}
+        self._writing = threading.RLock()
+        self._written = Written()
+        self._tried: dict[str, int] = {}  # the numbers that sessions have if what was interrupted was written
 
     def __bool__(self) -> bool:
         """True while something is not written yet."""
-        return bool(self._entries)
+        return bool(self.page.line)
 
-    def add(self, entries: list[Entry]) -> None:
-        self._entries.extend(entries)
+    @property
+    def numbered(self) -> Mapping[str, Numbered]:
+        """What the outbox gave the newest session that was written, by its id."""
+        return self._written.numbered
+
+    def decide(self, step: Callable[[Lifecycle], list[Decision]], script_data: str, player_id: str | None) -> bool:
+        """Have the lifecycle take a step, and put in line what it decides, or neither. True if it decides anything."""
+        with self._lock:
+            while True:
+                page = self.page
+                lifecycle = page.lifecycle.copy()
+                decisions = step(lifecycle)
+                line = page.line + tuple(Entry(decision, script_data, player_id) for decision in decisions)
+                if self.page is page:  # a signal handler of the game's may have come between, and decided something
+                    self.page = Page(lifecycle, line)
+                    return bool(decisions)
+
+    def log_in(self, session_id: str, script_data: str, player_id: str) -> None:
+        """Put in line that another player plays."""
+        entry = Entry(Login(session_id), script_data, player_id)
+        self._replace_line(lambda line: (*line, entry))
+
+    def _replace_line(self, change: Callable[[tuple[Entry, ...]], Iterable[Entry]]) -> None:
+        with self._lock:
+            while True:
+                page = self.page
+                line = tuple(change(page.line))
+                if self.page is page:
+                    self.page = Page(page.lifecycle, line)
+                    return
 
     @contextmanager
     def moved(self) -> Iterator[None]:
         """Nothing is written meanwhile; after it, what is open is in line again, for the outbox that there is then."""
         with self._writing:
             yield
-            self._entries.extendleft(reversed(self._open))
-            self._open = []
+            open_ = self._written.open
+            self._replace_line(lambda line: (*open_, *line))
+            self._written = replace(self._written, open=())
 
     def write(self, outbox: Callable[[], Outbox], wait: bool) -> bool:
         """Write what is in line; True if nothing is left. With `wait` False, give way to another thread that writes.
@@ -74,68 +133,60 @@ class Journal:
         if not self._writing.acquire(blocking=wait):
             return False
         try:
-            batch = list(self._entries)
-            if not batch:
-                return True
-            before = self._previous_id, self.numbered
-            try:
-                into = outbox()
-                with into.transaction():
-                    lost = [
-                        entry.decision.session_id
-                        for entry, following in zip_longest(batch, batch[1:])
-                        if not self._write_one(into, entry, following)
-                    ]
-            except BaseException:
-                self._previous_id, self.numbered = before
-                raise
-            for entry in batch:
-                self._entries.popleft()
-                self._remember(entry)
+            if self.page.line:
+                self._write(outbox(), self.page.line)
         finally:
             self._writing.release()
+        return not self
+
+    def let_go(self) -> None:
+        """This thread was interrupted, and writes no more."""
+        let_go(self._writing)
+
+    def _write(self, outbox: Outbox, batch: tuple[Entry, ...]) -> None:
+        written, lost = self._written, []
+        with outbox.transaction():
+            for entry, following in zip_longest(batch, batch[1:]):
+                match entry.decision:
+                    case Start():
+                        written = self._start(outbox, entry, entry.decision, written)
+                    case Save(session_id, reason, active, wall):
+                        ready = following is not None and isinstance(following.decision, Release)  # one change less
+                        outbox.save(session_id, reason, active, wall, entry.script_data, ready)
+                        written = replace(written, open=(*written.open, entry))
+                    case Withdraw(session_id):
+                        if not outbox.withdraw(session_id):
+                            lost.append(session_id)
+                        kept = (known for known in written.open if not isinstance(known.decision, Save))
+                        written = replace(written, open=tuple(kept))
+                    case Release(session_id):
+                        outbox.release(session_id)
+                        written = replace(written, open=())
+                    case Login(session_id):
+                        outbox.set_player(session_id, entry.player_id or outbox.installation_id)
+                        written = replace(written, open=(*written.open, entry))
+        self._written = written
         for session_id in lost:
             self._on_lost(session_id)
         if any(isinstance(entry.decision, Release) for entry in batch):
             self._on_released()
-        return not self._entries
+        done = set(map(id, batch))
+        self._replace_line(lambda line: (entry for entry in line if id(entry) not in done))
+        self._tried = {}
 
-    def _remember(self, entry: Entry) -> None:
-        match entry.decision:
-            case Start():
-                self._open = [entry]
-            case Withdraw():
-                self._open = [known for known in self._open if not isinstance(known.decision, Save)]
-            case Release():
-                self._open = []
-            case _:
-                self._open.append(entry)
-
-    def _write_one(self, outbox: Outbox, entry: Entry, following: Entry | None) -> bool:
-        """False if an end was to be withdrawn and had gone."""
-        match entry.decision:
-            case Start(session_id, started):
-                known = self.numbered.get(session_id)  # the outbox has moved
-                self.numbered = {
-                    session_id: outbox.start(
-                        self.run,
-                        session_id,
-                        started.wall,
-                        entry.player_id,
-                        entry.script_data,
-                        self._about,
-                        known.previous_id if known else self._previous_id,
-                        known.number if known else 0,
-                    )
-                }
-                self._previous_id = session_id
-            case Save(session_id, reason, active, wall):
-                ready = following is not None and isinstance(following.decision, Release)  # one change less, in a frame
-                outbox.save(session_id, reason, active, wall, entry.script_data, ready)
-            case Withdraw(session_id):
-                return outbox.withdraw(session_id)
-            case Release(session_id):
-                outbox.release(session_id)
-            case Login(session_id):
-                outbox.set_player(session_id, entry.player_id or outbox.installation_id)
-        return True
+    def _start(self, outbox: Outbox, entry: Entry, decision: Start, written: Written) -> Written:
+        session_id = decision.session_id
+        known = written.numbered.get(session_id)  # the outbox has moved, or this was interrupted
+        tried = self._tried.get(session_id, 0) if outbox.durable else 0
+        numbered = outbox.start(
+            self.run,
+            session_id,
+            decision.started.wall,
+            entry.player_id,
+            entry.script_data,
+            self._about,
+            known.previous_id if known else written.newest,
+            known.number if known else tried,
+        )
+        self._tried[session_id] = numbered.number
+        return Written(session_id, {session_id: numbered}, (entry,))

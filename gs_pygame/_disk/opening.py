@@ -34,18 +34,23 @@ def translated() -> Iterator[None]:
     """The one place where SQLite's errors become ours."""
     try:
         yield
-    except UnicodeDecodeError as error:  # of a message in which SQLite quotes the damage
-        raise OutboxDamagedError(str(error)) from error
-    except sqlite3.Error as error:
-        if type(error) is sqlite3.DatabaseError:  # SQLITE_CORRUPT and SQLITE_NOTADB alone have no class of their own
-            raise OutboxDamagedError(str(error)) from error
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_SHORT_READ":  # before Python 3.11: a disk's error
-            raise OutboxDamagedError("the file, or its WAL, has been cut off") from error
-        if isinstance(error, sqlite3.OperationalError):
-            for word, kind in _TOLD_BY.items():
-                if word in str(error):
-                    raise kind(str(error)) from error
-        raise OutboxError(str(error)) from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise as_ours(error) from error
+
+
+def as_ours(error: sqlite3.Error | UnicodeDecodeError) -> OutboxError:
+    """What SQLite's `error` is to us."""
+    if isinstance(error, UnicodeDecodeError):  # of a message in which SQLite quotes the damage
+        return OutboxDamagedError(str(error))
+    if type(error) is sqlite3.DatabaseError:  # SQLITE_CORRUPT and SQLITE_NOTADB alone have no class of their own
+        return OutboxDamagedError(str(error))
+    if getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_SHORT_READ":  # before Python 3.11: a disk's error
+        return OutboxDamagedError("the file, or its WAL, has been cut off")
+    if isinstance(error, sqlite3.OperationalError):
+        for word, kind in _TOLD_BY.items():
+            if word in str(error):
+                return kind(str(error))
+    return OutboxError(str(error))
 
 
 def opened(path: Path | None, patience: float) -> sqlite3.Connection:

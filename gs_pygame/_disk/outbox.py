@@ -71,7 +71,7 @@ class Outbox:
         path: Path | None,
         patience: float = HELPER_PATIENCE,
         opening_patience: float = HELPER_PATIENCE,
-        turn: threading.Lock | None = None,
+        turn: threading.RLock | None = None,
     ) -> None:
         self.path = path
         self.durable = path is not None
@@ -79,6 +79,7 @@ class Outbox:
         self._database = database = Database(opened(path, opening_patience), path, opening_patience, turn)
         self._accounts = Accounts(database)
         self.transaction, self.changed, self.close = database.transaction, database.changed, database.close
+        self.let_go = database.let_go
         self.sync, self.make_room, self.checkpoint = database.sync, database.make_room, database.checkpoint
         self.hold_reserve, self.wait_at_most = database.hold_reserve, database.wait_at_most
         upkeep = Upkeep(database, self._accounts)
@@ -161,9 +162,11 @@ class Outbox:
         )
 
     def withdraw(self, session_id: str) -> bool:
-        """Take a waiting end away again. False if it has gone already."""
+        """Take a waiting end away again, unless it has been taken away. False if it has gone."""
         sql = f"UPDATE sessions SET state = 'open' WHERE {_FIRST}"
-        return self._database.change(sql, "waiting", session_id) == 1
+        if self._database.change(sql, "waiting", session_id) == 1:
+            return True
+        return bool(self._database.read("SELECT 1 FROM sessions WHERE state = 'open' AND session_id = ?", session_id))
 
     def release(self, session_id: str) -> None:
         """Make a waiting end ready to go; its session is over."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 import time
@@ -12,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import OutboxDamagedError, OutboxDiskError, OutboxError
+from .._log import log
 from .lock import FileLock
 from .opening import FILES
 from .outbox import Outbox
 from .runs import any_alive
 from .schema import INDEX, refuse_foreign
 from .upkeep import MAX_BYTES
-
-log = logging.getLogger("gs_pygame")
 
 
 def mark_damaged(path: Path) -> None:

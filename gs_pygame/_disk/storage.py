@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .._errors import OutboxDamagedError, OutboxError, OutboxTooNewError
+from .._log import log
 from .._patience import ERASE_PATIENCE, KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
 from .lock import FileLock
 from .opening import FILES
@@ -16,8 +16,6 @@ from .outbox import Outbox
 from .private import make_folder, own
 from .runs import RunFile, dead_runs
 from .salvage import open_or_replace, remove_damaged, remove_whole
-
-log = logging.getLogger("gs_pygame")
 
 OUTBOX = "outbox.sqlite3"
 """The file's name in the data folder."""

@@ -33,12 +33,16 @@ def reason_of(error: type[BaseException] | None) -> Reason:
 
 
 class ExitWatch:
-    """Calls `on_exit(reason)` on the way out, and `on_fork()` in a forked child, in which nothing else is called."""
+    """Once started, calls `on_exit(reason)` on the way out, and `on_fork()` in a forked child, in which nothing else is
+    called."""
 
     def __init__(self, on_exit: Callable[[Reason], None], on_fork: Callable[[], None]) -> None:
         self._on_exit = on_exit
         self._on_fork = on_fork
         self._first_frame = _first_frame()
+
+    def start(self) -> None:
+        """Watch from now on."""
         atexit.register(self._at_exit)
         _watching.add(self)
 

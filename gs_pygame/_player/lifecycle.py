@@ -13,6 +13,7 @@ agree. What is decided holds at once; if the outbox finds a withdrawn end alread
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -98,11 +99,15 @@ class _Open:
 
 @dataclass(slots=True)
 class _Away:
-    """Since when and why. After a quit the player may still be playing: then `playing` is where that began."""
+    """Since when and why. After a quit the player may still be playing: then `playing` is where that began.
+
+    `known`: since when that has been known; the player could not come back before.
+    """
 
     left: Instant
     reason: Reason
     playing: Instant | None
+    known: Instant
     last_call: Instant
 
 
@@ -117,6 +122,12 @@ class Lifecycle:
         self._pulse: Instant | None = None
         self._held = False
         self._sure: Progress | None = None  # before the window was there without the focus, which was never seen
+
+    def copy(self) -> Lifecycle:
+        """One that can go on by itself."""
+        made = copy.copy(self)
+        made._open, made._away = copy.copy(self._open), copy.copy(self._away)
+        return made
 
     # What is so
 
@@ -149,7 +160,7 @@ class Lifecycle:
         """The elapsed clock's reading at which the grace is over; None if nobody is away."""
         if self._away is None:
             return None
-        waits_from = self._away.left if self._away.playing is None else self._away.last_call
+        waits_from = self._away.known if self._away.playing is None else self._away.last_call
         return waits_from.elapsed + self._grace
 
     # Signals
@@ -160,15 +171,17 @@ class Lifecycle:
         self._held = False
         return decisions if self._open else [*decisions, self._begin(at)]
 
-    def leave(self, reason: Reason, at: Instant) -> list[Decision]:
-        """The player left the foreground (`background`) or asked to leave the game (`quit`)."""
+    def leave(self, reason: Reason, at: Instant, now: Instant | None = None) -> list[Decision]:
+        """The player left the foreground (`background`) or asked to leave the game (`quit`), at a moment that may be a
+        while before `now`, from which they can come back."""
+        now = now or at
         decisions = self._catch_up(at)
         if self._open is None:
             return decisions
         if self._away is None:
             playing = at if reason == "quit" else None
-            return [*decisions, self._go_away(reason, at, playing)]
-        self._away.last_call = at
+            return [*decisions, self._go_away(reason, at, playing, now)]
+        self._away.last_call = now
         if reason == "background":
             self._away.playing = None
             if self._away.reason == "quit":  # a closing window loses the focus as well
@@ -257,11 +270,11 @@ class Lifecycle:
         self._open = _Open(self._new_id(), at, at)
         return Start(self._open.id, at)
 
-    def _go_away(self, reason: Reason, at: Instant, playing: Instant | None) -> Save:
+    def _go_away(self, reason: Reason, at: Instant, playing: Instant | None, known: Instant | None = None) -> Save:
         assert self._open is not None
         self._open.banked = self._open.active(at)
         self._open.since = None
-        self._away = _Away(at, reason, playing, at)
+        self._away = _Away(at, reason, playing, known or at, known or at)
         return self._save_again(reason)
 
     def _save_again(self, reason: Reason) -> Save:

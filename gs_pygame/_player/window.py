@@ -7,7 +7,6 @@ without a keyboard). It posts nothing, blocks nothing, sets no handlers, and cha
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,11 +19,10 @@ import pygame.display
 import pygame.event
 import pygame.key
 
+from .._boundary import Boundary
 from .._messages import Reason
 from .hooks import HoldingHook, Hook, QuitHook, WaitHook
 from .sight import IN, OUT, Windows, has_lost_its_compositor, hides_what_is_seen
-
-log = logging.getLogger("gs_pygame")
 
 HOLDS_THE_GAME = sys.platform in ("win32", "darwin")
 """Whether the system keeps a game inside its call for as long as the player drags the title bar, or the window's edge.
@@ -69,7 +67,8 @@ class Adapter:
     """Watches the player through pygame. All methods: the game's thread.
 
     `focused` and `visible` are the probes, `pygame.key.get_focused` and `pygame.display.get_active` unless replaced.
-    `seen` is called when a look found the display up, `farewell` after pygame.quit(). `now` is the clock's tick.
+    `seen` is called when a look found the display up, `farewell` after pygame.quit(). `now` is the clock's tick. What
+    is more than a look at the focus crosses the `boundary`.
     `signals` is None while nothing is recorded.
     """
 
@@ -81,7 +80,9 @@ class Adapter:
         focused: Probe | None = None,
         visible: Probe | None = None,
         now: Callable[[], float] = time.monotonic,
+        boundary: Boundary | None = None,
     ) -> None:
+        self._boundary = boundary or Boundary(lambda: None)
         self.signals: Signals | None = None
         self._counts_visible = background_on == "minimize"
         self._seen = seen
@@ -97,7 +98,6 @@ class Adapter:
         self._only_quit_tells = False  # of what the events say, a sample says the rest
         self._windows = Windows()
         self._foreground = True
-        self._faulted = False
         self._hooks: list[Hook] = []
 
     # Hooks
@@ -148,6 +148,9 @@ class Adapter:
             if self._up:
                 self._guarded(self._lose_display)
             return
+        except Exception:  # noqa: BLE001 - logged
+            self._boundary.fault()
+            return
         if focused is not self._sampled or self._now() >= signals.due:
             self._guarded(self._look, focused)
 
@@ -158,7 +161,7 @@ class Adapter:
         try:
             if kind is list and self._only_quit_tells:
                 if _ANY_QUIT in events:
-                    self._quit()
+                    self._guarded(self._quit)
                 else:  # as in nearly every frame: what `sample` would find, without calling it
                     signals = self.signals
                     if signals is None or (self._focused() is self._sampled and self._now() < signals.due):
@@ -173,7 +176,7 @@ class Adapter:
         except pygame.error:  # the display is not initialised, as `sample` will find
             pass
         except Exception:  # noqa: BLE001 - logged
-            self._log_fault()
+            self._boundary.fault()
         self.sample()
         return None
 
@@ -182,7 +185,7 @@ class Adapter:
         try:
             self._look_at(event)
         except Exception:  # noqa: BLE001 - logged
-            self._log_fault()
+            self._boundary.fault()
         self._asked = True
         self.sample()
 
@@ -193,7 +196,7 @@ class Adapter:
     def _look_at(self, event: Any) -> None:
         type_ = getattr(event, "type", None)
         if isinstance(type_, int) and type_ in _TELLING:
-            self._hear(event)
+            self._guarded(self._hear, event)
 
     def _in_passing(self, events: Iterator[Any]) -> Iterator[Any]:
         """The same events, each looked at when the game takes it."""
@@ -237,19 +240,20 @@ class Adapter:
             self._move(False)
             return
         first = focused and not self._knows_focus
-        if first:
-            self._know_focus()
         here = focused or (self._counts_visible and self._in_sight())
-        self._sampled = None if self._counts_visible and not focused else focused
-        if self._knows_focus:
+        self._sampled = None  # an exception may come up before the signals are out
+        if focused or self._knows_focus:
             self._move(here)
         elif self._foreground and signals:
             signals.playing()
         signals = self.signals  # play may have brought another
-        if first and signals:
-            signals.seen()
+        if first:
+            if signals:
+                signals.seen()
+            self._know_focus()
         elif signals and self._asked and not self._knows_focus and not here:
             signals.unseen()
+        self._sampled = None if self._counts_visible and not focused else focused
         self._seen()
 
     def _know_focus(self) -> None:
@@ -262,10 +266,11 @@ class Adapter:
 
     def _lose_display(self) -> None:
         """Nobody plays without a window. There may be a next one."""
-        self._up = self._told_to_quit = False
+        self._move(False)
+        self._told_to_quit = False
         self._sampled = None
         self._windows = Windows()
-        self._move(False)
+        self._up = False
 
     def _quit(self) -> None:
         if self.signals:
@@ -290,25 +295,21 @@ class Adapter:
         if signals is None:
             return
         if foreground != self._foreground:
-            self._foreground = foreground
-            if foreground:
-                signals.back()
-            else:
-                signals.leave("background")
+            try:
+                self._foreground = foreground  # before the signal: script_data may have us look again
+                if foreground:
+                    signals.back()
+                else:
+                    signals.leave("background")
+            except BaseException:
+                self._foreground = not foreground  # a signal may come twice, but never not at all
+                raise
         elif foreground:
             signals.playing()
 
     def _guarded(self, step: Callable[..., None], *values: object) -> None:
-        """Promise 4: nothing that the plugin does raises into the game."""
-        try:
-            step(*values)
-        except Exception:  # noqa: BLE001 - logged
-            self._log_fault()
-
-    def _log_fault(self) -> None:
-        if not self._faulted:
-            self._faulted = True
-            log.exception("gs_pygame: unexpected fault while watching the window; the game goes on")
+        """Promise 4: no Exception of the plugin's gets into the game."""
+        self._boundary.cross(None, step, *values)
 
 
 def version() -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from .._time import Instant, Turn, Worker
+from .._threads import Bell, Turn
+from .._time import Instant, Worker
 
 _TICK = 1e-6  # seconds: a turn that asks for no delay still lets time pass, as a thread would
 
@@ -62,9 +62,9 @@ class FakeClock:
         self._workers.append(worker)
         return worker
 
-    def wait(self, event: threading.Event, timeout: float) -> bool:
+    def wait(self, bell: Bell, timeout: float) -> bool:
         self.advance(timeout)
-        return event.is_set()
+        return bell.wait(0.0)
 
     def forget(self, worker: Worker) -> None:
         """No more turns for this worker, and no close: its process has died."""
@@ -77,14 +77,20 @@ class FakeClock:
 
 
 class _FakeWorker:
-    """`due`: the active clock's reading at which the next turn is due; None: when woken."""
+    """`due`: the active clock's reading at which the next turn is due; None: when it is started, or woken."""
 
     def __init__(self, clock: FakeClock, turn: Turn, close: Callable[[], None]) -> None:
         self._clock = clock
         self._turn = turn
         self._close = close
+        self._started = False
         self._stopped = False
-        self.due: float | None = clock.now().active
+        self.due: float | None = None
+
+    def start(self) -> None:
+        if not self._started:
+            self._started = True
+            self.wake()
 
     def have_turn(self) -> None:
         self.due = None
@@ -93,11 +99,12 @@ class _FakeWorker:
             self.due = self._clock.now().active + max(delay, _TICK)
 
     def wake(self) -> None:
-        self.due = self._clock.now().active
+        if self._started:
+            self.due = self._clock.now().active
 
     def stop(self, timeout: float) -> bool:
         if not self._stopped:
-            self._stopped = True
             self._clock.forget(self)
             self._close()
+            self._stopped = True
         return True

@@ -51,6 +51,7 @@ class Scene:
         )
         self._begun = self.clock.now().elapsed
         self.worker = self.clock.worker("courier", self.courier.turn, self.courier.close)
+        self.worker.start()
 
     def deliver(self, end: End) -> Outcome:
         self.times.append(self.clock.now().elapsed - self._begun)

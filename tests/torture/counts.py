@@ -57,5 +57,8 @@ FUZZ = _number("FUZZ", 150)
 HTTP = _number("HTTP", 150)
 """Sequences of answers over HTTP, each to a few ends."""
 
+INTERRUPTS = _number("INTERRUPTS", 8)
+"""Points of each deed of a game at which Ctrl-C comes."""
+
 SEED = _number("SEED", random.SystemRandom().randrange(10**6))
 """Decides everything that is drawn."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gs_pygame import SessionPlugin
-from gs_pygame._disk.journal import Entry, Journal
+from gs_pygame._disk.journal import Journal
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import _decode, _encode
 from gs_pygame._errors import OutboxBusyError, OutboxError
@@ -31,8 +31,9 @@ def test_a_start_that_was_rolled_back_does_not_follow_itself(tmp_path: Path, mon
     """The disk is full in the middle of a batch: nothing was written, and tried again, the session has no previous
     one, as before."""
     outbox = Outbox(tmp_path / "outbox.sqlite3")
-    journal = Journal("run", "{}", lambda session_id: None, lambda: None)
-    journal.add([Entry(Start("s1", NOW), "{}", None), Entry(Save("s1", "quit", 1.0, 1.0), "{}", None)])
+    lifecycle = Lifecycle(30.0, lambda: "s1")
+    journal = Journal("run", "{}", lifecycle, threading.RLock(), lambda session_id: None, lambda: None)
+    journal.decide(lambda lifecycle: [*lifecycle.start(NOW), *lifecycle.leave("quit", NOW)], "{}", None)
 
     def full(*anything: object) -> None:
         raise OutboxError("database or disk is full")
