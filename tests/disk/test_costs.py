@@ -161,7 +161,8 @@ def test_status_adds_up_in_every_moment_of_a_delivery(path: Path) -> None:
     seen: set[tuple[int, int]] = set()
     deadline = time.monotonic() + DEADLINE
     try:
-        while len(seen) < 50 and time.monotonic() < deadline:
+        counts = outbox.counts()
+        while (len(seen) < 50 or not counts.dropped) and time.monotonic() < deadline:
             counts = outbox.counts()
             check(counts)
             seen.add((counts.started, counts.delivered))
@@ -170,8 +171,8 @@ def test_status_adds_up_in_every_moment_of_a_delivery(path: Path) -> None:
         for thread in threads:
             thread.join(DEADLINE)
     assert failed == []
-    assert len(seen) == 50  # so much happened meanwhile
-    assert outbox.counts().dropped
+    assert len(seen) >= 50  # so much happened meanwhile
+    assert counts.dropped
     outbox.close()
 
 
