@@ -17,10 +17,12 @@ import threading
 import weakref
 from pathlib import Path
 
+from .. import _boundary
+
 _TAKEN = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})  # as fcntl(2) and Microsoft's _locking say it
 _held: set[str] = set()
 _locks: weakref.WeakSet[FileLock] = weakref.WeakSet()
-_guard = threading.Lock()
+_guard = threading.RLock()
 
 if sys.platform == "win32":
     import msvcrt
@@ -54,13 +56,15 @@ def held_here(path: Path) -> bool:
 
 
 class FileLock:
-    """The lock on `path`, from construction to close(). Raises BlockingIOError if someone else holds it.
+    """The lock on `path`, from construction to close(), or until nobody has it. Raises BlockingIOError if someone else
+    holds it.
 
     Other OSErrors mean that the file cannot be opened. With `create` False a missing file is FileNotFoundError.
     """
 
     def __init__(self, path: Path, create: bool = True) -> None:
         self.path = path
+        self._open = False
         self._key = os.path.realpath(path)
         with _guard:
             if self._key in _held:
@@ -71,12 +75,14 @@ class FileLock:
             self.descriptor = os.open(path, flags | (os.O_CREAT if create else 0), 0o600)
             try:
                 self._take()
-            except OSError:
+                _held.add(self._key)
+                _locks.add(self)
+                self._open = True
+            except BaseException:
+                self._open = False
+                _held.discard(self._key)
                 os.close(self.descriptor)
                 raise
-            _held.add(self._key)
-            _locks.add(self)
-            self._open = True
 
     def _take(self) -> None:
         try:
@@ -110,11 +116,19 @@ class FileLock:
                 _held.discard(self._key)
                 os.close(self.descriptor)
 
+    def __del__(self) -> None:
+        self.close()
+
+
+def let_go() -> None:
+    """This thread was interrupted, and neither opens nor closes a lock."""
+    _boundary.let_go(_guard)
+
 
 def _after_fork() -> None:
     """A forked child holds nothing, and must not keep alive what its parent holds."""
     global _guard
-    _guard = threading.Lock()
+    _guard = threading.RLock()
     for lock in list(_locks):
         lock.close()
 

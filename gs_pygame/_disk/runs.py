@@ -11,6 +11,7 @@ import uuid
 import zlib
 from pathlib import Path
 
+from .._boundary import let_go
 from .._player.lifecycle import Progress
 from .lock import FileLock, held_here
 from .outbox import Outbox
@@ -45,7 +46,7 @@ class RunFile:
     """
 
     def __init__(self, folder: Path, run: str | None = None) -> None:
-        self._beating = threading.Lock()
+        self._beating = threading.RLock()
         self._closed = False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         while True:
@@ -73,6 +74,10 @@ class RunFile:
                 os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
                 os.write(self._lock.descriptor, record)
                 self._lock.renew()
+
+    def let_go(self) -> None:
+        """This thread was interrupted, and beats no more."""
+        let_go(self._beating)
 
     def close(self) -> None:
         """The run ended in good order: nothing is left to recover. Any thread."""
