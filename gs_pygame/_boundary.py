@@ -2,7 +2,7 @@
 leaves nothing half done.
 
 An exception that a signal handler raises can come up between any two bytecodes. What is decided is therefore published
-by one assignment (_disk.journal), and what is held meanwhile, locks and a transaction, is let go of here: a `with` alone
+by one assignment (_disk.journal). What is held meanwhile, locks and a transaction, is let go of here: a `with` alone
 does not do that between its last line and the release.
 
 The game's own code (script_data, callbacks, log handlers) runs while nothing is held, so that it may do anything.
@@ -14,6 +14,7 @@ import functools
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import CodeType, FrameType
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -25,7 +26,7 @@ D = TypeVar("D")
 G = TypeVar("G", bound="Guarded")
 
 _ROOMS = f"{__name__.partition('.')[0]}._"  # the testing kit and the command line are outside: they run games
-_open: set[CodeType] = {type(log).log.__code__}  # the functions of ours that call the game's, and hold nothing meanwhile
+_open: set[CodeType] = {type(log).log.__code__}  # what calls the game's functions, and holds nothing meanwhile
 
 
 def calls_the_game(function: Callable[P, T]) -> Callable[P, T]:
@@ -37,11 +38,9 @@ def calls_the_game(function: Callable[P, T]) -> Callable[P, T]:
 def let_go(*locks: threading.RLock) -> None:
     """Release each as often as this thread holds it."""
     for lock in locks:
-        try:
+        with suppress(RuntimeError):  # it does not, any more
             while True:
                 lock.release()
-        except RuntimeError:  # it does not
-            pass
 
 
 class Boundary:

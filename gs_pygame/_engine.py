@@ -170,14 +170,16 @@ class Engine:
 
     @property
     def session_id(self) -> str | None:
-        """Of the open session."""
-        return self._lifecycle.session_id
+        """Of the open session; None when it is over, or no more of it is kept."""
+        return None if self._stopped else self._lifecycle.session_id
 
     def let_go(self) -> None:
         """An exception has come out of any of these: this thread holds nothing any more, and nothing is half done."""
         outbox = self._storage.outbox
         for mine in (outbox.games, outbox.keepers, outbox.couriers):
             mine.let_go()
+        if self._storage.run_file:
+            self._storage.run_file.let_go()
         self._journal.let_go()
         self._delivery.let_go()
         let_go(self._lock)

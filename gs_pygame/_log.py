@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 
@@ -10,10 +11,8 @@ class _Log(logging.LoggerAdapter["logging.Logger"]):
     """Any thread; best one that holds no lock."""
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
-        try:
+        with suppress(Exception):  # a handler's or a filter's, and where could it be said
             super().log(level, msg, *args, **kwargs)
-        except Exception:  # noqa: BLE001, S110 - a handler's or a filter's, and where could it be said
-            pass
 
 
 log = _Log(logging.getLogger("gs_pygame"), {})

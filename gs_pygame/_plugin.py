@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._boundary import Boundary, called_by_the_game, calls_the_game
-from ._disk import consent
+from ._disk import consent, lock
 from ._disk.storage import erase_leftovers
 from ._engine import Engine
 from ._errors import PygameNotFoundError
@@ -265,10 +265,10 @@ class SessionPlugin:
         receipts = engine.take_receipts()
         try:
             while receipts:
-                receipt = receipts.pop(0)
-                answered = self._answered.pop(receipt.end.session_id, None)
+                answered = self._answered.pop(receipts[0].end.session_id, None)
                 if answered:
-                    self._call_back(answered, receipt.response)
+                    self._call_back(answered, receipts[0].response)
+                receipt = receipts.pop(0)
                 if self.settings.on_delivered:
                     self._call_back(self.settings.on_delivered, receipt.end.snapshot(), receipt.response)
         finally:
@@ -280,7 +280,7 @@ class SessionPlugin:
     def _call_back(function: Callable[..., object], *arguments: object) -> None:
         try:
             function(*arguments)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged
             log.exception("gs_pygame: a callback for a delivered session raised; the game goes on")
 
     @called_by_the_game(None)
@@ -291,34 +291,34 @@ class SessionPlugin:
             self.closed = True
             return
         self._adapter.unhook()
-        engine = self._engine
-        if engine:
-            try:
-                self._end(engine, reason)
-            finally:
-                if engine.session_id is None:  # whatever script_data or a callback raises; else it is closed later
-                    engine.stop(after=self.settings.exit_delivery == "after")
-                    engine.join()
-                    self._let_go_for_good()
-        else:
-            self._let_go_for_good()
+        try:
+            while self._engine:  # script_data may have the player deny, and consent again
+                self._end(self._engine, reason)
+        finally:
+            if self._engine is None:  # else an exception came up before: it is closed later, at the exit if need be
+                self._watch.stop()
+                self.closed = True
 
     def _end(self, engine: Engine, reason: Reason) -> None:
+        """Raises what script_data and callbacks raise; then, too, all is done."""
         how = self.settings.exit_delivery
-        if how != "wait":
-            engine.stop_sending(all_of_us=how == "next-start")
-        engine.exit(reason)
-        if how == "wait":  # by the helper that is there, since it is warm; and it is gone when the game is
-            engine.flush(WAIT_AT_EXIT)
-            self._tell()
-
-    def _let_go_for_good(self) -> None:
-        self._engine = None
-        self._watch.stop()
-        self.closed = True
+        try:
+            if how != "wait":
+                engine.stop_sending(all_of_us=how == "next-start")
+            engine.exit(reason)
+            if how == "wait":  # by the helper that is there, since it is warm; and it is gone when the game is
+                engine.flush(WAIT_AT_EXIT)
+                self._tell()
+        finally:
+            if engine.session_id is None:
+                engine.stop(after=how == "after")
+                engine.join()
+                if self._engine is engine:
+                    self._engine = None
 
     def _let_go(self) -> None:
         """An exception has come up in here: nothing is held any more."""
+        lock.let_go()
         if self._engine:
             self._engine.let_go()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from ._log import log
 from ._patience import AFTER_A_FAULT
@@ -25,10 +26,8 @@ class Bell:
         self._silent.acquire()
 
     def ring(self) -> None:
-        try:
+        with suppress(RuntimeError):  # it rings already
             self._silent.release()
-        except RuntimeError:  # it rings already
-            pass
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait at most `timeout` seconds; True if it rang, and it rings no more."""
@@ -98,7 +97,7 @@ class ThreadWorker:
         if not self._closed:
             try:
                 self._close()
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged
                 log.exception("gs_pygame: %s could not be closed cleanly", self._name)
             self._closed = True
 

@@ -17,12 +17,13 @@ import threading
 import weakref
 from pathlib import Path
 
+from .. import _boundary
 from .private import own
 
 _TAKEN = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})  # as fcntl(2) and Microsoft's _locking say it
 _held: set[str] = set()
 _locks: weakref.WeakSet[FileLock] = weakref.WeakSet()
-_guard = threading.Lock()
+_guard = threading.RLock()
 
 if sys.platform == "win32":
     import msvcrt
@@ -56,13 +57,15 @@ def held_here(path: Path) -> bool:
 
 
 class FileLock:
-    """The lock on `path`, from construction to close(). Raises BlockingIOError if someone else holds it.
+    """The lock on `path`, from construction to close(), or until nobody has it. Raises BlockingIOError if someone else
+    holds it.
 
     Other OSErrors mean that the file cannot be opened. With `create` False a missing file is FileNotFoundError.
     """
 
     def __init__(self, path: Path, create: bool = True) -> None:
         self.path = path
+        self._open = False
         self._key = os.path.realpath(path)
         with _guard:
             if self._key in _held:
@@ -71,16 +74,18 @@ class FileLock:
             for flag in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW"):  # a link would lead to somebody else's file
                 flags |= getattr(os, flag, 0)
             self.descriptor = os.open(path, flags | (os.O_CREAT if create else 0), 0o600)
-            if create:
-                own(path)
             try:
+                if create:
+                    own(path)
                 self._take()
-            except OSError:
+                _held.add(self._key)
+                _locks.add(self)
+                self._open = True
+            except BaseException:
+                self._open = False
+                _held.discard(self._key)
                 os.close(self.descriptor)
                 raise
-            _held.add(self._key)
-            _locks.add(self)
-            self._open = True
 
     def _take(self) -> None:
         try:
@@ -114,11 +119,19 @@ class FileLock:
                 _held.discard(self._key)
                 os.close(self.descriptor)
 
+    def __del__(self) -> None:
+        self.close()
+
+
+def let_go() -> None:
+    """This thread was interrupted, and neither opens nor closes a lock."""
+    _boundary.let_go(_guard)
+
 
 def _after_fork() -> None:
     """A forked child holds nothing, and must not keep alive what its parent holds."""
     global _guard
-    _guard = threading.Lock()
+    _guard = threading.RLock()
     for lock in list(_locks):
         lock.close()
 

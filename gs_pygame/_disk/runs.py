@@ -12,6 +12,7 @@ import uuid
 import zlib
 from pathlib import Path
 
+from .._boundary import let_go
 from .._patience import SILENT
 from .._player.lifecycle import Progress
 from .lock import FileLock, held_here
@@ -48,7 +49,7 @@ class RunFile:
     """
 
     def __init__(self, folder: Path, run: str | None = None) -> None:
-        self._beating = threading.Lock()
+        self._beating = threading.RLock()
         self._closed = False
         make_folder(folder)
         while True:
@@ -76,6 +77,10 @@ class RunFile:
                 os.lseek(self._lock.descriptor, 0, os.SEEK_SET)
                 os.write(self._lock.descriptor, record)
                 self._lock.renew()
+
+    def let_go(self) -> None:
+        """This thread was interrupted, and beats no more."""
+        let_go(self._beating)
 
     def close(self) -> None:
         """The run ended in good order: nothing is left to recover. Any thread."""

@@ -18,7 +18,7 @@ from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import _decode, _encode
 from gs_pygame._errors import OutboxBusyError, OutboxError
 from gs_pygame._messages import End
-from gs_pygame._player.lifecycle import SUSPEND_AFTER, Lifecycle, Progress, Save, Start
+from gs_pygame._player.lifecycle import SUSPEND_AFTER, Lifecycle, Progress, Save
 from gs_pygame._settings import Settings
 from gs_pygame._time import Instant
 from gs_pygame.destinations import Outcome
