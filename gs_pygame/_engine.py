@@ -99,7 +99,7 @@ class Engine:
         self._courier_worker = clock.worker("courier", self._courier_turn, self._delivery.close)
         with self._lock:  # the keeper's first turn waits until the session has begun
             self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
-            self._lifecycle.pulse(clock.now())  # a sleep may come before the keeper's first beat
+            self._lifecycle.pulse(since or clock.now())  # a sleep may come before the keeper's first beat
             self._signal(lambda now: self._lifecycle.start(since or now))
             storage.outbox.games.wait_at_most(GAME_PATIENCE)
 
