@@ -25,8 +25,8 @@ def make_folder(folder: Path) -> None:
 
 
 def own(path: Path, mode: int = 0o600) -> None:
-    """We have made this file: it has that mode, and what root made in somebody's folder is theirs, as SQLite has it with
-    the files beside a database."""
+    """We have made this: it has that mode, and what root made in somebody's folder is theirs, as SQLite has it with the
+    files beside a database."""
     with suppress(OSError):  # a file system without owners or modes
         os.chmod(path, mode)
         if getattr(os, "geteuid", lambda: None)() == 0:
