@@ -108,8 +108,8 @@ class Engine:
 
     def begin(self, since: Instant | None = None) -> None:
         """Game: the first session begins, `since` then or now; and so do the workers."""
-        now = self._clock.now()  # a sleep may come before the keeper's first beat
-        self._decide(lambda lifecycle: [*lifecycle.pulse(now), *lifecycle.start(since or now)])
+        began = since or self._clock.now()  # a sleep may come before the keeper's first beat
+        self._decide(lambda lifecycle: [*lifecycle.pulse(began), *lifecycle.start(began)])
         self._storage.outbox.games.wait_at_most(GAME_PATIENCE)
         self._start_workers()
 

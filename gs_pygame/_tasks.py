@@ -49,13 +49,18 @@ def become(told: str, *search: str) -> NoReturn:
 
 
 def _leave_the_game(pipe: int) -> None:
-    """A session of its own, and nothing open that was the game's; the pipe is its standard input."""
+    """Out of the reach of its terminal, and nothing open that was the game's; the pipe is its standard input.
+
+    In the game's session all the same: Linux weighs sessions against each other before it heeds their niceness
+    (sched(7), autogroup), and one of its own would weigh as much as the game.
+    """
     if pipe:
         os.dup2(pipe, 0)
     if sys.platform == "win32":
         return
-    with contextlib.suppress(PermissionError):  # it has one already
-        os.setsid()
+    with contextlib.suppress(PermissionError):  # it is a session's leader
+        os.setpgid(0, 0)  # Ctrl-C is for the terminal's group
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])  # it was born with all signals blocked
     for number in map(int, os.listdir("/dev/fd") if os.path.isdir("/dev/fd") else range(256)):
         with contextlib.suppress(OSError):

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -59,11 +60,13 @@ def test_nothing_secret_shows(server: FaultServer, folder: Path) -> None:
     gone(folder)
 
 
-def test_it_is_a_session_of_its_own_with_low_priority(server: FaultServer, folder: Path) -> None:
-    """No signal to the game's group or terminal reaches it, and it takes no processor from the next game."""
+def test_it_is_a_group_of_its_own_with_low_priority(server: FaultServer, folder: Path) -> None:
+    """No signal to the game's group or terminal ends it; and it takes no processor from this game or the next, which a
+    session of its own would on Linux."""
     with playing(script("pygame.quit()\nsys.stdin.readline()"), folder, server.url) as game:
         pid = helper(folder)
-        eventually(lambda: os.getsid(pid) == pid)
+        eventually(lambda: os.getpgid(pid) == pid)
+        assert os.getsid(pid) == os.getsid(game.pid)
         assert {os.readlink(f"/proc/{pid}/fd/{number}") for number in (1, 2)} == {os.devnull}
         give_up = 200
         while os.getpriority(os.PRIO_PROCESS, pid) == 0 and give_up:
@@ -71,7 +74,9 @@ def test_it_is_a_session_of_its_own_with_low_priority(server: FaultServer, folde
                 game.wait(0.01)
             give_up -= 1
         assert os.getpriority(os.PRIO_PROCESS, pid) >= 19
+        os.kill(pid, signal.SIGHUP)
         tell(game)
+    assert server.wait_for(1)
     gone(folder)
 
 

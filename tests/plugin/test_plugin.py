@@ -20,6 +20,7 @@ from gs_pygame import EndSessionResponse, Session, SessionPlugin, Settings, test
 from gs_pygame._delivery.courier import Courier
 from gs_pygame._disk import consent
 from gs_pygame._disk.outbox import Outbox, Queued
+from gs_pygame._disk.storage import Connections, Storage
 from gs_pygame._time import Backoff
 from gs_pygame.destinations import Pause, Rejected, Retry
 from gs_pygame.testing import FakeClock, FakeDestination, Player
@@ -321,6 +322,23 @@ def test_a_stopped_process_is_as_if_asleep(player: Player) -> None:
     ((reason, active, _),) = ended(player)
     assert reason == "suspend"
     assert active == pytest.approx(10, abs=1.0)
+
+
+def test_a_process_that_is_stopped_while_it_installs(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the moment from which the session counts and its first beat: nobody played meanwhile."""
+
+    def opened(self: Storage) -> Connections:
+        player.clock.stop(60)
+        return really(self)
+
+    really = Storage.open
+    monkeypatch.setattr(Storage, "open", opened)
+    plugin = install()
+    player.wait(10)
+    assert number(plugin) == 2
+    assert plugin.session
+    assert plugin.session.active == pytest.approx(10, abs=1.0)
+    assert [(reason, active) for reason, active, _ in ended(player)] == [("suspend", 0.0)]
 
 
 def test_asleep_while_away(player: Player) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from core_kit import DEADLINE
 
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._player.lifecycle import SUSPEND_AFTER
@@ -114,6 +115,8 @@ def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> No
         outbox = Outbox(installation.folder / "outbox.sqlite3")
         wanted: list[str] = []
         killed = alive = games = 0
+        wanted += backlog(outbox, 30)
+        begun = first_delivery(zygote, installation.order(DELIVERER_KILLS, what="deliver"), recorder)
         for n in range(DELIVERER_KILLS + 3):
             while outbox.counts().ready < 30:
                 wanted += backlog(outbox, 30)
@@ -124,7 +127,7 @@ def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> No
             if n < DELIVERER_KILLS:
                 what = chance.choice(["deliver", "deliver", "play"])
                 games += what == "play"
-                zygote.start(n, installation.order(n, what=what), 0.03 + 0.3 * chance.random() ** 2)
+                zygote.start(n, installation.order(n, what=what), begun * (0.1 + 3 * chance.random()))
                 alive += 1
         assert alive == 0
         stuck = settle(installation.folder, recorder.url)
@@ -144,7 +147,20 @@ def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> No
         assert counts.delivered == len(in_order) == last_number(installation.folder)[0]
         assert not any(end.changed for end in recorder.ends.values())
         assert repeats <= killed
+        assert len(wanted) >= 60 + DELIVERER_KILLS  # most were killed while they delivered
         assert complaints(installation.log) == []
+
+
+def first_delivery(zygote: Zygote, order: Order, recorder: Recorder) -> float:
+    """Seconds that a deliverer takes to its first end, on this machine and now; this one lives, and ends by itself."""
+    began = time.monotonic()
+    zygote.start(DELIVERER_KILLS, order, None)
+    while not recorder.ends:
+        assert time.monotonic() < began + DEADLINE
+        time.sleep(0.005)
+    took = time.monotonic() - began
+    zygote.gone()
+    return took
 
 
 def backlog(outbox: Outbox, count: int) -> list[str]:
