@@ -81,9 +81,7 @@ def started(command: list[str], **more: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=DEADLINE)
 
 
-def run(
-    script: str, *arguments: object, deadline: float = DEADLINE, **more: str
-) -> subprocess.CompletedProcess[str]:
+def run(script: str, *arguments: object, deadline: float = DEADLINE, **more: str) -> subprocess.CompletedProcess[str]:
     """Run `script` to its end."""
     with child(script, *arguments, **more) as process:
         out, err = process.communicate(timeout=deadline)

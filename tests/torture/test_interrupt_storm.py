@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from pathlib import Path
 
 import notes
 import pytest
+from core_kit import run
 
 from gs_pygame import Settings
 from gs_pygame.testing import Player
 
 from .counts import SEED, STORM_SECONDS
-
-from core_kit import run
 
 pytestmark = pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="no setitimer on Windows")
 
