@@ -50,30 +50,27 @@ class Boundary:
         self._let_go = let_go
         self._faulted = False
 
-    def cross(self, default: D, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | D:
-        """What `step` gives; `default` if it raises an Exception, but for a call that leaves out an argument. Whatever
-        else it raises goes on into the game."""
+    def cross(self, step: Callable[..., object], *values: object) -> None:
+        """Take a step that gives nothing. What it raises that is no Exception goes on into the game."""
         try:
-            return step(*args, **kwargs)
-        except Exception as error:
-            self._come_out()
-            if isinstance(error, TypeError) and error.__traceback__ and error.__traceback__.tb_next is None:
-                raise
-            self.fault()
-            return default
-        except BaseException:
-            self._come_out()
-            raise
+            step(*values)
+        except BaseException as error:  # noqa: BLE001 - handed on
+            self.come_out(error)
+
+    def come_out(self, error: BaseException) -> None:
+        """With what came up in here: swallow it if it is an Exception, but for a call that leaves out an argument."""
+        if not _is_amid_ours(sys._getframe(1)):
+            self._let_go()
+        unbound = isinstance(error, TypeError) and error.__traceback__ and error.__traceback__.tb_next is None
+        if unbound or not isinstance(error, Exception):
+            raise error
+        self.fault()
 
     def fault(self) -> None:
         """Say, once, what is being handled and was not expected."""
         if not self._faulted:
             self._faulted = True
             log.exception("gs_pygame: unexpected fault; the game goes on")
-
-    def _come_out(self) -> None:
-        if not _is_amid_ours(sys._getframe(2)):
-            self._let_go()
 
 
 class Guarded(Protocol):
@@ -87,7 +84,11 @@ def called_by_the_game(default: D) -> Callable[[Callable[Concatenate[G, P], T]],
 
     def decorate(method: Callable[Concatenate[G, P], T]) -> Callable[Concatenate[G, P], T | D]:
         def call(self: G, /, *args: P.args, **kwargs: P.kwargs) -> T | D:
-            return self._boundary.cross(default, method, self, *args, **kwargs)
+            try:
+                return method(self, *args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - handed on
+                self._boundary.come_out(error)
+                return default
 
         return functools.update_wrapper(call, method)
 

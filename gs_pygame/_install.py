@@ -57,7 +57,7 @@ def install(
             at least 0.5.
         background_on: "focus": away when no window of the game has the focus. "minimize": only when none is visible.
         script_data: goes along with each end: a dictionary, or a function (called on the game's thread when the player
-            leaves); JSON of at most 64 KB.
+            leaves, before anything is decided and under no lock: it may do anything); JSON of at most 64 KB.
         consent: "granted", "pending" (kept, not sent) or "denied" (nothing is kept). A choice made with
             `set_consent` is remembered and wins.
         on_delivered: `f(session, response)`, called on the game's thread, at a later start too.

@@ -80,6 +80,7 @@ class SessionPlugin:
         if self.settings.hook:
             self._adapter.hook()
 
+    @called_by_the_game("<SessionPlugin>")
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'closed' if self.closed else self.session}>"
 

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -168,7 +169,10 @@ class Settings:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    return bool(one == other) or (callable(one) and callable(other) and _name_of(one) == _name_of(other))
+    with suppress(Exception):  # of an object of the game's
+        if one == other:
+            return True
+    return callable(one) and callable(other) and _name_of(one) == _name_of(other)
 
 
 def _name_of(function: Any) -> tuple[str, str]:

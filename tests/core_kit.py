@@ -81,10 +81,10 @@ def started(command: list[str], **more: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate(timeout=DEADLINE)
 
 
-def run(script: str, *arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
+def run(script: str, *arguments: object, deadline: float = DEADLINE, **more: str) -> subprocess.CompletedProcess[str]:
     """Run `script` to its end."""
     with child(script, *arguments, **more) as process:
-        out, err = process.communicate(timeout=DEADLINE)
+        out, err = process.communicate(timeout=deadline)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 

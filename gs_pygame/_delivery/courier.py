@@ -132,6 +132,11 @@ class Courier:
         self._destination.close()
         return delay
 
+    def let_go(self) -> None:
+        """This thread was interrupted, and holds no lock."""
+        if self._turn is not None:
+            self._turn.let_go()
+
     def close(self) -> None:
         self._free_turn()
         self._outbox.close()

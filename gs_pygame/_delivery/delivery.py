@@ -235,6 +235,7 @@ class Delivery:
     def let_go(self) -> None:
         """This thread was interrupted, and holds nothing."""
         let_go(self._hearing, self._guard)
+        self._courier.let_go()
 
     def forked(self) -> None:
         """In a forked child: it must not keep the pipe open, which ends with the game."""

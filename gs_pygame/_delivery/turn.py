@@ -13,6 +13,7 @@ import struct
 import threading
 from pathlib import Path
 
+from .._boundary import let_go
 from .._disk.lock import FileLock
 from .._patience import LONGEST_REQUEST, TURN_BEAT, TURN_STALE
 from .._time import system_sources
@@ -26,7 +27,7 @@ class Turn:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._active, _ = system_sources()
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._lock: FileLock | None = None
         self._number = 0
         self._asked = 0.0  # on the active clock: the last sign that the holder itself goes on
@@ -48,6 +49,10 @@ class Turn:
             if self._lock is not None:
                 self._lock.close()
                 self._lock = None
+
+    def let_go(self) -> None:
+        """This thread was interrupted, and holds no lock."""
+        let_go(self._guard)
 
     def _hold(self, number: int) -> bool:
         try:

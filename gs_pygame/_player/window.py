@@ -309,7 +309,7 @@ class Adapter:
 
     def _guarded(self, step: Callable[..., None], *values: object) -> None:
         """Promise 4: no Exception of the plugin's gets into the game."""
-        self._boundary.cross(None, step, *values)
+        self._boundary.cross(step, *values)
 
 
 def version() -> str:

@@ -183,7 +183,9 @@ def tried(folder: Path, name: str, interrupter: Interrupter) -> None:
         except KeyboardInterrupt as error:
             kept = error
         swallowed = kept is None and interrupter.where != ""
-        assert not swallowed or deed is quits, "it was swallowed"  # pygame.quit() does that
+        assert not swallowed or deed is quits, "it was swallowed"
+        if swallowed:  # by pygame.quit, from which pygame.display.quit is called; that is left undone
+            pygame.quit()
         if _install._plugin is not None and not _install._plugin.closed:
             in_another_thread(_install._plugin)
         ready()
