@@ -6,19 +6,21 @@ import logging
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ._disk import consent
-from ._disk.storage import erase_leftovers
+from ._disk.consent import CONSENTS, Choice
+from ._disk.erasure import erase, refuse_while_played
 from ._engine import Engine
-from ._errors import PygameNotFoundError
+from ._errors import OutboxError, PygameNotFoundError
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
 from ._player.exits import ExitWatch, reason_of
+from ._player.lifecycle import HEARTBEAT
 from ._settings import Consent, Settings, is_text
-from ._time import Clock, Instant, SystemClock
+from ._time import Clock, Instant, SystemClock, Worker
 from ._version import __version__
 from .destinations import Destination, GameSparks
 
@@ -59,6 +61,11 @@ class SessionPlugin:
         self.closed = False
         self._engine: Engine | None = None
         self._answered: dict[str, Answered] = {}
+        self._consent_worker: Worker | None = None
+        self._following = threading.RLock()
+        self._heeded: Consent | None = None
+        self._erased = False
+        self._trouble: str | None = None
         if not self.settings.enabled:
             return
         self.settings.validate(needs_endpoint=destination is None)
@@ -66,6 +73,7 @@ class SessionPlugin:
         self._clock = clock or SystemClock()
         self._adapter, self._about = self._meet_pygame(focused, visible)
         self._folder = self.settings.folder.absolute()  # a game may change its working directory later
+        self._choice = Choice(self._folder, self.settings.consent)
         self._begin(self._clock.now())
         self._watch = ExitWatch(self._close, self._forked)
         if self.settings.hook:
@@ -87,11 +95,14 @@ class SessionPlugin:
     @property
     def session(self) -> Session | None:
         """A snapshot of the open session; None if there is none."""
-        return self._engine.session() if self._engine else None
+        engine = self._engine
+        return engine.session() if engine else None
 
     def status(self) -> Status:
         """The state of the queue. Reads the outbox (0.3 ms, and 0.2 ms for each thousand ends): not for every frame."""
-        return self._engine.status() if self._engine else Status()
+        engine = self._engine
+        status = engine.status() if engine else Status()
+        return replace(status, last_error=status.last_error or self._trouble)
 
     # What a game may do
 
@@ -103,39 +114,46 @@ class SessionPlugin:
         self._end_session(script_data, None)
 
     def _end_session(self, script_data: Mapping[str, Any] | None, callback: Answered | None) -> None:
-        session_id = self._engine.exit("explicit", script_data) if self._engine else None
+        engine = self._engine
+        session_id = engine.exit("explicit", script_data) if engine else None
         if session_id and callback:
             self._answered[session_id] = callback
 
     def start_session(self) -> None:
         """Begin a session; without effect while one is open."""
-        if self._engine:
-            self._engine.start()
+        engine = self._engine
+        if engine:
+            engine.start()
 
     def set_player(self, id: str) -> None:
         """From now on this player plays, in the open session too. Ends already on disk keep their player."""
         if not is_text(id):
             log.error("gs_pygame: set_player(%r) is ignored: allowed is a non-empty string", id)
-        elif self._engine:
-            self._engine.set_player(id)
+        elif engine := self._engine:
+            engine.set_player(id)
 
     def set_consent(self, choice: Consent) -> None:
-        """The player's own choice; kept on disk, and stronger than the setting at later starts.
+        """The player's own choice; kept on disk, and stronger than the setting at later starts. Every running copy of
+        the game follows it within a second.
 
         `granted`: kept and sent. `pending`: kept, not sent. `denied`: what was kept is erased, and nothing is kept.
+        What cannot be erased now is tried again every second, and at the next start; until then `status().last_error`
+        says so, and no yes holds.
         """
-        if choice not in consent.CONSENTS:
-            log.error("gs_pygame: set_consent(%r) is ignored: allowed is one of %s", choice, consent.CONSENTS)
+        if choice not in CONSENTS:
+            log.error("gs_pygame: set_consent(%r) is ignored: allowed is one of %s", choice, CONSENTS)
         elif self.settings.enabled and not self.closed:
-            consent.store(self._folder, choice)
-            self._apply(choice)
+            with self._following:
+                self._choice.make(choice)
+                self._follow()
 
     def flush(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds; True when everything that was ready has been delivered (or rejected)."""
         if not isinstance(timeout, (int, float)) or math.isnan(timeout):
             log.error("gs_pygame: flush(%r) does not wait: allowed is a number of seconds", timeout)
             timeout = 0.0
-        delivered = self._engine.flush(timeout) if self._engine else True
+        engine = self._engine
+        delivered = engine.flush(timeout) if engine else True
         self._tell()
         return delivered
 
@@ -180,37 +198,79 @@ class SessionPlugin:
         return adapter, about
 
     def _begin(self, since: Instant) -> None:
-        self._apply(consent.effective(self._folder, self.settings.consent), since)
+        self._choice.note()
+        self._follow(since)
+        self._consent_worker = self._clock.worker("consent", self._beat, lambda: None)
 
     def _adopt(self, settings: Settings) -> None:
         """The same settings again, whose functions may be newer."""
         self.settings = replace(self.settings, script_data=settings.script_data, on_delivered=settings.on_delivered)
-        if self._engine:
-            self._engine.set_script_data(settings.script_data)
+        engine = self._engine
+        if engine:
+            engine.set_script_data(settings.script_data)
 
-    def _apply(self, consent: Consent, since: Instant | None = None) -> None:
-        if consent == "denied":
-            if self._engine:
-                self._engine.erase()
-            else:
-                erase_leftovers(self._folder)
-            self._engine = None
-        elif self._engine:
-            self._engine.set_may_send(consent == "granted")
-        else:
-            self._engine = Engine(
-                self._clock,
-                self._destination or GameSparks(**self._gamesparks()),
-                self._folder,
-                self.settings.grace,
-                self.settings.script_data,
-                self.settings.player_id,
-                self._about,
-                consent == "granted",
-                None if self._destination else self._gamesparks(),
-                since,
-            )
-        self._adapter.signals = self._engine
+    def _beat(self) -> float:
+        self._follow()
+        return HEARTBEAT
+
+    def _follow(self, since: Instant | None = None) -> None:
+        """Do as the player has chosen, in whichever copy of the game. Any thread; a denial waits for the disk."""
+        with self._following:
+            if self.closed:
+                return
+            choice, engine = self._choice, self._engine
+            if choice.made == "denied" or choice.now() != "denied":
+                choice.settle()
+            trouble = None
+            if choice.now() == "denied" or (engine and engine.is_silent):
+                self._engine = self._adapter.signals = None
+                if engine:
+                    engine.silence()
+                trouble = self._erase()
+            heeded, self._heeded = self._heeded, choice.now()
+            if self._heeded != "denied" and self._engine is None:
+                self._erased = False
+                self._adapter.signals = self._engine = self._made_engine(since)
+            elif self._engine and self._heeded != heeded:
+                self._engine.chosen()
+            self._complain(trouble or choice.trouble())
+            if self.closed:  # meanwhile
+                self._let_go("quit")
+
+    def _erase(self) -> str | None:
+        """Nothing may be kept. Only then a yes that was said meanwhile holds, or a no is written for which a full disk
+        had no room before. What is in the way, or None."""
+        choice = self._choice
+        if self._erased and not choice.made:
+            return None
+        try:
+            erase(self._folder)
+            if choice.made in ("granted", "pending"):
+                refuse_while_played(self._folder)
+        except (OSError, OutboxError) as error:
+            return f"what was kept in {self._folder} is not erased yet: {error}"
+        self._erased = True
+        choice.settle()
+        return None
+
+    def _complain(self, trouble: str | None) -> None:
+        if trouble and trouble != self._trouble:
+            log.error("gs_pygame: %s", trouble)
+        self._trouble = trouble
+
+    def _made_engine(self, since: Instant | None) -> Engine:
+        return Engine(
+            self._clock,
+            self._destination or GameSparks(**self._gamesparks()),
+            self._folder,
+            self.settings.grace,
+            self.settings.script_data,
+            self.settings.player_id,
+            self._about,
+            self._choice,
+            None if self._destination else self._gamesparks(),
+            since,
+        )
 
     def _gamesparks(self) -> dict[str, Any]:
         settings = self.settings
@@ -223,14 +283,16 @@ class SessionPlugin:
 
     def _farewell(self) -> None:
         """pygame.quit() was called: some games leave by os._exit next, which nobody is told of."""
-        if self._engine and self.settings.exit_delivery == "after":
-            self._engine.farewell()
+        engine = self._engine
+        if engine and self.settings.exit_delivery == "after":
+            engine.farewell()
 
     def _tell(self) -> None:
         """Hand receipts to the game, on the game's thread."""
-        if self._engine is None:
+        engine = self._engine
+        if engine is None:
             return
-        for receipt in self._engine.take_receipts():
+        for receipt in engine.take_receipts():
             answered = self._answered.pop(receipt.end.session_id, None)
             if answered:
                 self._call_back(answered, receipt.response)
@@ -252,17 +314,23 @@ class SessionPlugin:
             return
         self._watch.stop()
         self._adapter.unhook()
-        if self._engine is None:
+        if self._consent_worker:
+            self._consent_worker.stop(0.0)
+        self._let_go(reason)
+
+    def _let_go(self, reason: Reason) -> None:
+        engine = self._engine
+        if engine is None:
             return
         how = self.settings.exit_delivery
         if how != "wait":
-            self._engine.stop_sending(all_of_us=how == "next-start")
-        self._engine.exit(reason)
+            engine.stop_sending(all_of_us=how == "next-start")
+        engine.exit(reason)
         if how == "wait":  # by the helper that is there, since it is warm; and it is gone when the game is
-            self._engine.flush(WAIT_AT_EXIT)
+            engine.flush(WAIT_AT_EXIT)
             self._tell()
-        self._engine.stop(after=how == "after")
-        self._engine.join()
+        engine.stop(after=how == "after")
+        engine.join()
         self._engine = None
 
     def _forked(self) -> None:

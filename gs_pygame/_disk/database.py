@@ -114,9 +114,11 @@ class Database:
         before, self._seen = self._seen, self.read("PRAGMA data_version")
         return before != self._seen
 
-    def checkpoint(self) -> None:
-        """Move all of the WAL into the file, and leave nothing in the WAL."""
-        self.read("PRAGMA wal_checkpoint(TRUNCATE)")
+    def empty_wal(self) -> None:
+        """Move all of the WAL into the file, and leave nothing in the WAL. Raises OutboxBusyError if somebody who reads
+        is in the way for longer than the patience."""
+        if self.read("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
+            raise OutboxBusyError("another program reads it")
 
     def copy_to(self, path: Path) -> None:
         """Write all that it holds to a new file. A thread that may wait for a disk."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from .._errors import OutboxBusyError
 from .._player.lifecycle import Decision, Release, Save, Start, Withdraw
 from .outbox import Numbered, Outbox
 
@@ -47,6 +48,7 @@ class Journal:
         self._entries: deque[Entry] = deque()
         self._open: list[Entry] = []  # what was written of the session that is open
         self._writing = threading.Lock()
+        self.silent = False
         self._previous_id: str | None = None
         self.numbered: dict[str, Numbered] = {}
 
@@ -54,13 +56,23 @@ class Journal:
         """True while something is not written yet."""
         return bool(self._entries)
 
+    def silence(self, patience: float) -> None:
+        """Nothing is written any more, here or from another outbox; what is being written is, when this returns. Waits
+        for that, at most `patience` seconds."""
+        self.silent = True
+        if self._writing.acquire(timeout=patience):
+            self._writing.release()
+
     def add(self, entries: list[Entry]) -> None:
         self._entries.extend(entries)
 
     @contextmanager
     def moved(self) -> Iterator[None]:
-        """Nothing is written meanwhile; after it, what is open is in line again, for the outbox that there is then."""
+        """Nothing is written meanwhile; after it, what is open is in line again, for the outbox that there is then.
+        Raises OutboxBusyError if nothing may be written."""
         with self._writing:
+            if self.silent:
+                raise OutboxBusyError("nothing may be kept")
             yield
             self._entries.extendleft(reversed(self._open))
             self._open = []
@@ -74,9 +86,9 @@ class Journal:
         if not self._writing.acquire(blocking=wait):
             return False
         try:
-            batch = list(self._entries)
+            batch = [] if self.silent else list(self._entries)
             if not batch:
-                return True
+                return not self.silent
             before = self._previous_id, self.numbered
             try:
                 into = outbox()

@@ -20,7 +20,7 @@ from .accounts import Accounts
 from .database import Database
 from .opening import HELPER_PATIENCE, opened
 from .rows import END_COLUMNS, end_of, is_sound, response_of
-from .schema import NEWEST, ORDER
+from .schema import INSTALLATION, NEWEST, ORDER
 from .upkeep import Upkeep
 
 GAME_PATIENCE = 0.005
@@ -31,6 +31,9 @@ MAX_LINES = 8
 
 _ROW = 256
 """Bytes of a row beside the game's own data."""
+
+_END = len(END_COLUMNS.split(", "))
+"""Where the installation stands in what is read of an end."""
 
 _FIRST = f"number = (SELECT number FROM sessions WHERE state = ? AND session_id = ? ORDER BY {ORDER} LIMIT 1)"
 
@@ -81,7 +84,7 @@ class Outbox:
         self._database = database = Database(opened(path, opening_patience), path, opening_patience, turn)
         self._accounts = Accounts(database)
         self.transaction, self.changed, self.close = database.transaction, database.changed, database.close
-        self.sync, self.make_room, self.checkpoint = database.sync, database.make_room, database.checkpoint
+        self.sync, self.make_room, self.empty_wal = database.sync, database.make_room, database.empty_wal
         self.hold_reserve, self.wait_at_most = database.hold_reserve, database.wait_at_most
         upkeep = Upkeep(database, self._accounts)
         self.counts, self.prune, self.erase = self._accounts.counts, upkeep.prune, upkeep.erase
@@ -89,7 +92,7 @@ class Outbox:
         self.account_for_merge, self.account_for_damage = upkeep.account_for_merge, upkeep.account_for_damage
         self.copy_to, self.move_all = database.copy_to, database.move_all
         try:
-            self.installation_id = self._accounts.installation()
+            self._accounts.get("installation_id")  # finds damage now, and not in a frame
             self.wait_at_most(patience)
         except BaseException:
             self.close()
@@ -98,6 +101,11 @@ class Outbox:
     def another(self, patience: float = HELPER_PATIENCE) -> Outbox:
         """A connection for another thread; in memory there is but one."""
         return self if self.path is None else Outbox(self.path, patience, turn=self._database.turn)
+
+    @property
+    def installation_id(self) -> str:
+        """The anonymous id of this installation."""
+        return self._accounts.installation()
 
     # The lifecycle's decisions
 
@@ -211,7 +219,7 @@ class Outbox:
     def ready(self, limit: int) -> list[Queued]:
         """The next ends to go, first in first out. One that makes no sense is set aside: it would be first for ever."""
         query = (
-            f"SELECT {END_COLUMNS}, strikes, passes, number FROM sessions WHERE state = 'ready' "
+            f"SELECT {END_COLUMNS}, {INSTALLATION}, strikes, passes, number FROM sessions WHERE state = 'ready' "
             f"ORDER BY {ORDER} LIMIT ?"
         )
         while True:
@@ -227,6 +235,10 @@ class Outbox:
                 return queue
             self._set_aside(senseless)
 
+    def is_ready(self, session_id: str) -> bool:
+        """Whether this end is still to go: it may have been erased, or delivered."""
+        return bool(self._database.read(f"SELECT 1 FROM sessions WHERE {_FIRST}", "ready", session_id))
+
     def _set_aside(self, senseless: list[int]) -> None:
         with self.transaction():
             for number in senseless:
@@ -238,7 +250,7 @@ class Outbox:
                     self._accounts.count("rejected")
 
     def _end(self, row: tuple[Any, ...]) -> End:
-        end = end_of(row, self.installation_id)
+        end = end_of(row, str(row[_END]))
         if self.durable:
             return end
         return replace(end, number=self._known.get(end.session_id) or None, counters=None)
@@ -270,7 +282,8 @@ class Outbox:
         """Receipts that on_delivered has not been called for, oldest first: from now on `run` is to do it. Not those
         that another run in `alive` is to tell of."""
         query = (
-            f"SELECT {END_COLUMNS}, answer, run, number FROM sessions WHERE state = 'delivered' AND told = 0 "
+            f"SELECT {END_COLUMNS}, {INSTALLATION}, answer, run, number FROM sessions "
+            "WHERE state = 'delivered' AND told = 0 "
             "ORDER BY number"
         )
         with self.transaction():
@@ -291,8 +304,11 @@ class Outbox:
 
     def receipts(self, run: str) -> list[Receipt]:
         """Receipts of which `run` is to tell, and has not told. Only reads."""
-        query = f"SELECT {END_COLUMNS}, answer FROM sessions WHERE state = 'delivered' AND told = 0 AND run = ?"
-        return self._receipts(self._database.read(f"{query} ORDER BY number", run))
+        query = (
+            f"SELECT {END_COLUMNS}, {INSTALLATION}, answer FROM sessions "
+            "WHERE state = 'delivered' AND told = 0 AND run = ? ORDER BY number"
+        )
+        return self._receipts(self._database.read(query, run))
 
     def say_line(self, run: str, line: str) -> None:
         """Whoever delivers for `run` says how the line to the server is."""

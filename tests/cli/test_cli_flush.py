@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from cli_kit import DELIVERING, PLAYING, Command, busy, everything, fill, fill_with_all
-from core_kit import environment, ids
+from core_kit import begin, choose, environment, ids
 
 from gs_pygame._disk import consent
 from gs_pygame._disk.outbox import Outbox
+from gs_pygame._settings import Consent
 from gs_pygame.testing import FaultServer, replies
 
 SECRET = "hush-hush"
@@ -98,10 +99,10 @@ def test_a_secret_that_is_typed(
 
 
 @pytest.mark.parametrize("choice", ["denied", "pending"])
-def test_the_players_choice(command: Command, path: Path, server: FaultServer, choice: consent.Consent) -> None:
+def test_the_players_choice(command: Command, path: Path, server: FaultServer, choice: Consent) -> None:
     """Nothing is sent that they did not allow."""
     fill(path, "a")
-    consent.store(path.parent, choice)
+    choose(path.parent, choice)
     done = command.on("flush", "--endpoint", server.url)
     assert (done.code, done.err) == (1, f"gs-pygame flush: the player's consent is {choice}: nothing is sent\n")
     assert server.requests == []
@@ -110,8 +111,8 @@ def test_the_players_choice(command: Command, path: Path, server: FaultServer, c
 def test_a_choice_that_is_awaited(command: Command, path: Path, server: FaultServer) -> None:
     """A game keeps ends and has not asked yet: only the game, or the player's yes, lets them go."""
     fill(path, "a")
-    for allow in (lambda: consent.effective(path.parent, "granted"), lambda: consent.store(path.parent, "granted")):
-        consent.effective(path.parent, "pending")
+    for allow in (lambda: begin(path.parent, "granted"), lambda: choose(path.parent, "granted")):
+        begin(path.parent, "pending")
         done = command.on("flush", "--endpoint", server.url)
         assert done.err == "gs-pygame flush: the game still waits for the player's consent: nothing is sent\n"
         assert (done.code, server.requests) == (1, [])
