@@ -12,10 +12,12 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
 from .._settings import Consent
+from .lock import FileLock
 
 log = logging.getLogger("gs_pygame")
 
@@ -34,6 +36,9 @@ _LONGEST = 64
 _TRIES = 10 if sys.platform == "win32" else 1
 _AGAIN = 0.005
 """Seconds. Windows lets nobody replace a file that another copy reads in this moment, nor read one amid it."""
+
+_PATIENCE = 0.5
+"""Seconds that a choice may wait for another copy's, which is being flushed."""
 
 _Mark = tuple[int, int] | None
 """What tells one file of a choice from the next: its inode and its time; None without a file."""
@@ -89,21 +94,28 @@ class Choice:
 
     def make(self, choice: Consent) -> None:
         """The player chooses; `settle` is to write it down."""
+        if choice != "denied" and load(self._folder) == "denied":
+            with contextlib.suppress(OSError):  # it may be long until it can be settled: no older yes is to come first
+                _write(self._folder, "denied")
         self.made, self._replaces = choice, _look(self._path)[1]
 
     def settle(self) -> None:
         """Write down what was chosen, so that it survives a power cut. If that fails, it is to be tried again."""
-        word, mark = _look(self._path)
-        if self.made is None:
+        made = self.made
+        if made is None:
             return
         try:
-            if mark == self._replaces and word != self.made:  # else another copy has written a newer one
-                _write(self._folder, self.made)
+            with _alone(self._folder / _NAME):
+                word, mark = _look(self._path)
+                if (
+                    mark == self._replaces and not word == made == "granted"
+                ):  # else another copy has written a newer one
+                    _write(self._folder, made)
             self.made = self._failed = None
         except OSError as error:
-            self._failed = f"the player's consent ({self.made}) could not be kept for the next start: {error}"
-            if word is None and self.made is not None:
-                self._setting = self.made
+            self._failed = f"the player's consent ({made}) could not be kept for the next start: {error}"
+            if load(self._folder) is None:
+                self._setting = made
 
     def trouble(self) -> str | None:
         """What is wrong with the file; None if nothing."""
@@ -148,7 +160,7 @@ def _read(path: str) -> tuple[_Word, _Mark]:
     try:
         found = os.fstat(descriptor)
         try:
-            written = os.read(descriptor, _LONGEST).strip()
+            written = os.read(descriptor, _LONGEST).rstrip(b"\r\n")
         except OSError:  # it is a folder, or the disk fails
             written = b""
     finally:
@@ -158,6 +170,31 @@ def _read(path: str) -> tuple[_Word, _Mark]:
         if written == choice.encode():
             return choice, mark
     return "unreadable", mark
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """No other copy replaces this file meanwhile. Raises BlockingIOError if one takes too long.
+
+    On Windows, where nobody can replace a file that is open, two choices of the same millisecond may overtake each
+    other.
+    """
+    give_up = time.monotonic() + _PATIENCE
+    with contextlib.ExitStack() as locked:
+        while sys.platform != "win32":
+            try:
+                lock = FileLock(path, create=False)
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(_AGAIN)
+            except OSError:  # there is none yet, or it is no file
+                break
+            else:
+                locked.callback(lock.close)
+                if lock.still_there():
+                    break
+        yield
 
 
 def _write(folder: Path, choice: Consent) -> None:

@@ -114,7 +114,7 @@ class Database:
         before, self._seen = self._seen, self.read("PRAGMA data_version")
         return before != self._seen
 
-    def empty_wal(self) -> None:
+    def checkpoint(self) -> None:
         """Move all of the WAL into the file, and leave nothing in the WAL. Raises OutboxBusyError if somebody who reads
         is in the way for longer than the patience."""
         if self.read("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:

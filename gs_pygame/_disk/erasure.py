@@ -15,7 +15,7 @@ from .salvage import remove_damaged, remove_whole
 from .storage import OUTBOX
 
 ERASE_PATIENCE = 2.0
-"""Seconds that taking back a consent may wait for the disk, and for whoever reads there."""
+"""Seconds that taking back a consent may wait for the disk, and as long for whoever reads there."""
 
 
 def erase(folder: Path) -> None:
@@ -63,6 +63,6 @@ def _is_erased(path: Path) -> bool:
 def _empty(path: Path) -> None:
     try:
         with closing(Outbox(path, ERASE_PATIENCE, ERASE_PATIENCE)) as outbox:
-            outbox.erase()
+            outbox.erase(ERASE_PATIENCE)
     except (OutboxDamagedError, OutboxTooNewError):  # deleted rows could still be read; we cannot know what to delete
         remove_whole(path)

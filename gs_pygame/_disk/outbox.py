@@ -84,7 +84,7 @@ class Outbox:
         self._database = database = Database(opened(path, opening_patience), path, opening_patience, turn)
         self._accounts = Accounts(database)
         self.transaction, self.changed, self.close = database.transaction, database.changed, database.close
-        self.sync, self.make_room, self.empty_wal = database.sync, database.make_room, database.empty_wal
+        self.sync, self.make_room, self.checkpoint = database.sync, database.make_room, database.checkpoint
         self.hold_reserve, self.wait_at_most = database.hold_reserve, database.wait_at_most
         upkeep = Upkeep(database, self._accounts)
         self.counts, self.prune, self.erase = self._accounts.counts, upkeep.prune, upkeep.erase

@@ -75,7 +75,7 @@ def _replace(path: Path) -> Path:
         remove_whole(begun)
         with closing(Outbox(begun)) as outbox:
             _carry_over(path, outbox)
-            outbox.empty_wal()
+            outbox.checkpoint()
         os.replace(begun, whole)
         remove_whole(begun)
     aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")

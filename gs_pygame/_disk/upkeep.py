@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
-from .._errors import OutboxDiskError
+from .._errors import OutboxBusyError, OutboxDiskError
 from .accounts import Accounts, Counts
 from .database import Database
+from .opening import HELPER_PATIENCE
 from .rows import END_COLUMNS, end_of, is_sound
 from .schema import ORDER
 
@@ -20,8 +22,8 @@ MAX_BYTES = 50 * 1024 * 1024
 MAX_RECEIPTS = 100
 """Delivered ends kept, for status() and for on_delivered at a later start."""
 
-MAX_ROWS = 2**40
-"""More than there can be."""
+AT_ONCE = 100_000
+"""Sessions that are erased in one commit, where the disk has room for it: more than are kept."""
 
 _SIZE = f"min(max(CAST(bytes AS INTEGER), 0), {256 * 1024})"  # no end is larger, whatever its row says
 
@@ -60,11 +62,13 @@ class Upkeep:
                 if state == "rejected":
                     self._accounts.count("rejected", -dropped)
 
-    def erase(self) -> None:
+    def erase(self, patience: float = HELPER_PATIENCE) -> None:
         """Remove everything the player did, beyond recovery, and count what was never sent. On a full disk in as many
-        steps as the room held free in the WAL asks for. A thread that may wait for a disk. Raises OutboxBusyError if it
-        is deleted, and another program, which reads, still keeps it in the files."""
-        size = MAX_ROWS
+        steps as the room held free in the WAL asks for. A thread that may wait for a disk. Raises OutboxBusyError if
+        that takes more than `patience` seconds, or all is deleted and another program, which reads, still keeps it in
+        the files: what is done is done, and the next call goes on."""
+        give_up = time.monotonic() + patience
+        size = AT_ONCE
         while True:
             try:
                 if self._erase_some(size):
@@ -73,9 +77,11 @@ class Upkeep:
                 if size == 1:
                     raise
                 size = max(1, size // 16)
-            if size < MAX_ROWS:
+            if size < AT_ONCE:
                 self._database.make_room()
-        self._database.empty_wal()
+                if time.monotonic() > give_up:
+                    raise OutboxBusyError("there is much of it, and little room on the disk")
+        self._database.checkpoint()
 
     def _erase_some(self, size: int) -> bool:
         """At most `size` sessions, and with the last of them the rest. True if nothing is left."""
