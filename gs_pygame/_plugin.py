@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ._disk.consent import CONSENTS, Choice
-from ._disk.erasure import erase, refuse_while_played
+from ._disk.erasure import erase
 from ._engine import Engine
 from ._errors import OutboxError, PygameNotFoundError
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
@@ -244,12 +244,11 @@ class SessionPlugin:
         if self._erased and not choice.made:
             return None
         try:
-            erase(self._folder)
-            if choice.made in ("granted", "pending"):
-                refuse_while_played(self._folder)
+            self._erased = erase(self._folder)
         except (OSError, OutboxError) as error:
             return f"what was kept in {self._folder} is not erased yet: {error}"
-        self._erased = True
+        if not self._erased and choice.made in ("granted", "pending"):
+            return "the player's yes is not heeded yet: another copy of the game is still to hear of the no before it"
         choice.settle()
         return None
 

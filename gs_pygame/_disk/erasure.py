@@ -7,7 +7,7 @@ import os
 from contextlib import closing
 from pathlib import Path
 
-from .._errors import OutboxBusyError, OutboxDamagedError, OutboxError, OutboxTooNewError
+from .._errors import OutboxDamagedError, OutboxError, OutboxTooNewError
 from .opening import looked_into, translated
 from .outbox import Outbox
 from .runs import dead_runs, run_names
@@ -18,24 +18,23 @@ ERASE_PATIENCE = 2.0
 """Seconds that taking back a consent may wait for the disk, and as long for whoever reads there."""
 
 
-def erase(folder: Path) -> None:
+def erase(folder: Path) -> bool:
     """Remove all but a count of what was never sent. Raises OSError and OutboxError if something is left: it is to be
-    called again, and nothing may be sent until then. Other copies may have the file open."""
+    called again, and nothing may be sent until then.
+
+    False while another copy plays, which may not have heard of the denial yet: it is to be called again after it, since
+    what that one still writes down would be taken for the next installation's.
+    """
     path = folder / OUTBOX
     for dead in dead_runs(folder / "runs"):
         dead.bury()  # a heartbeat names a session
+    is_last = not run_names(folder / "runs")
     remove_damaged(path)
     if not path.exists():
         remove_whole(path)
     elif not _is_erased(path):
         _empty(path)
-
-
-def refuse_while_played(folder: Path) -> None:
-    """After `erase`. Raises OutboxBusyError while another copy plays, which may not have heard of the denial yet: what
-    it still has to write down would be taken for the next installation's."""
-    if run_names(folder / "runs"):
-        raise OutboxBusyError("another copy of the game is still to hear of it")
+    return is_last
 
 
 def is_left(folder: Path) -> bool:
