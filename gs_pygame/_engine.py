@@ -193,9 +193,6 @@ class Engine:
     # Called by the keeper and the courier, in their threads
 
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
-        if not self._choice.may_keep():
-            self._journal.silent = True
-            return None, None
         with self._lock:
             inside = self.inside
             held = inside is not None and inside < self._overdue_at
@@ -208,6 +205,12 @@ class Engine:
             self._flush_due = True
             self._courier_worker.wake()
         return progress, deadline
+
+    def may_keep(self) -> bool:
+        """Whether anything may be kept. Once it may not, nothing is written any more. Looks at the disk."""
+        if not self._choice.may_keep():
+            self._journal.silent = True
+        return not self._journal.silent
 
     def write(self) -> bool:
         if not self._journal:
@@ -424,5 +427,3 @@ class Engine:
         self._journal.silence(ERASE_PATIENCE)
         self.stop()
         self._keeper_worker.stop(ERASE_PATIENCE)
-        if self._storage.run_file is not None:
-            self._storage.run_file.close()

@@ -231,11 +231,12 @@ class SessionPlugin:
             if self._heeded != "denied" and self._engine is None:
                 self._erased = False
                 self._adapter.signals = self._engine = self._made_engine(since)
+                if self.closed:  # meanwhile, by the game's thread, which found none
+                    self._adapter.signals = None
+                    self._let_go("quit")
             elif self._engine and self._heeded != heeded:
                 self._engine.chosen()
             self._complain(trouble or choice.trouble())
-            if self.closed:  # meanwhile
-                self._let_go("quit")
 
     def _erase(self) -> str | None:
         """Nothing may be kept. Only then a yes that was said meanwhile holds, or a no is written for which a full disk
@@ -321,6 +322,7 @@ class SessionPlugin:
         engine = self._engine
         if engine is None:
             return
+        engine.may_keep()  # another copy may have heard a no since the last beat
         how = self.settings.exit_delivery
         if how != "wait":
             engine.stop_sending(all_of_us=how == "next-start")

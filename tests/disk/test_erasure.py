@@ -240,6 +240,34 @@ def test_a_copy_hears_of_it_within_a_beat(tmp_path: Path) -> None:
         assert end.previous_id == mine.session.id
 
 
+def test_a_copy_ends_before_it_has_heard(tmp_path: Path) -> None:
+    """Its exit asks once more, and writes nothing; what names its session is removed by who denied."""
+    one, two = new_player(), new_player()
+    with played(tmp_path, one) as mine, played(tmp_path, two) as theirs:
+        kept(theirs, two)
+        mine.set_consent("denied")
+        theirs.close()
+        assert rows(tmp_path) == (0, [])
+        one.clock.advance(1)
+        assert found(tmp_path) == {}
+        assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_copy_is_killed_before_it_has_heard(tmp_path: Path) -> None:
+    """What it wrote down after the erase is erased by who denied, or at the next start."""
+    one, two = new_player(), new_player()
+    with played(tmp_path, one) as mine:
+        theirs = played(tmp_path, two)
+        mine.set_consent("denied")
+        theirs.end_session({"x": MARKER})
+        theirs.start_session()
+        theirs.end_session({"x": MARKER})
+        assert found(tmp_path)
+        two.kills()
+        one.clock.advance(2)
+        assert (rows(tmp_path), found(tmp_path)) == ((0, []), {})
+
+
 def test_no_yes_holds_before_every_copy_has_heard_of_the_no(tmp_path: Path) -> None:
     """Denied and granted at once: a copy that has not heard of either would write down what it played before."""
     one, two = new_player(), new_player()
