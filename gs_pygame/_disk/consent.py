@@ -10,8 +10,8 @@ import contextlib
 import logging
 import os
 import sys
-import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
@@ -107,9 +107,8 @@ class Choice:
         try:
             with _alone(self._folder / _NAME):
                 word, mark = _look(self._path)
-                if (
-                    mark == self._replaces and not word == made == "granted"
-                ):  # else another copy has written a newer one
+                is_newer = mark != self._replaces  # another copy's, than ours
+                if not is_newer and not word == made == "granted":
                     _write(self._folder, made)
             self.made = self._failed = None
         except OSError as error:
@@ -200,7 +199,8 @@ def _alone(path: Path) -> Iterator[None]:
 def _write(folder: Path, choice: Consent) -> None:
     """Under another name, flushed, and moved into place: half a word would be no choice at all."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, beside = tempfile.mkstemp(".new", f"{_NAME}.", folder)
+    beside = folder / f"{_NAME}.{uuid.uuid4().hex}.new"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # of a name that nobody guesses
     try:
         try:
             os.write(descriptor, choice.encode())
@@ -210,7 +210,7 @@ def _write(folder: Path, choice: Consent) -> None:
         _replace(beside, folder / _NAME)
     except OSError:
         with contextlib.suppress(OSError):
-            os.unlink(beside)
+            beside.unlink()
         raise
     if sys.platform != "win32":
         with contextlib.suppress(OSError):  # not every file system flushes a folder
@@ -221,7 +221,7 @@ def _write(folder: Path, choice: Consent) -> None:
                 os.close(descriptor)
 
 
-def _replace(beside: str, path: Path) -> None:
+def _replace(beside: Path, path: Path) -> None:
     for tried in range(1, _TRIES + 1):
         try:
             os.replace(beside, path)

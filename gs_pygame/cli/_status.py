@@ -57,7 +57,7 @@ def _table(counts: Counts) -> Table:
         ("delivered", counts.delivered, "", "green"),
         ("rejected", counts.rejected, "refused by the server, and kept", "red"),
         ("dropped", sum(dropped.values()), causes, "red"),
-        ("erased", erased, "by a denied consent, of the installation before", "red"),
+        ("erased", erased, "by a denied consent, of the installations before", "red"),
     ]
     table = Table("sessions", "", "", box=box.SIMPLE_HEAD, pad_edge=False)
     table.columns[1].justify = "right"

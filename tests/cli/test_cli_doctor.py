@@ -20,6 +20,7 @@ from core_kit import begin, choose, environment
 from other_python import OtherPython
 from server_kit import listening
 
+from gs_pygame._disk.erasure import erase
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._settings import Settings
 from gs_pygame.cli._finding import Finding
@@ -263,6 +264,21 @@ def test_what_is_worth_a_note(path: Path) -> None:
     assert "1 damaged file beside the outbox" in found["set aside"].said
     assert "ends are kept, and not sent" in found["consent"].said
     assert {found[name].state for name in ("outbox", "set aside", "consent")} == {"note"}
+
+
+def test_a_choice_that_is_not_followed_yet(path: Path) -> None:
+    """A no that has not erased all, and a file that holds no word."""
+    fill_with_all(path)
+    choose(path.parent, "denied")
+    found = by_name(look_at_folder(path.parent))["consent"]
+    assert (found.state, "not all is erased yet" in found.said) == ("fault", True)
+    (path.parent / "consent").write_text("")
+    found = by_name(look_at_folder(path.parent))["consent"]
+    assert (found.state, "cannot be read" in found.said) == ("fault", True)
+    choose(path.parent, "denied")
+    erase(path.parent)
+    found = by_name(look_at_folder(path.parent))["consent"]
+    assert (found.state, "nothing is kept or sent" in found.said) == ("note", True)
 
 
 def test_a_choice_that_is_awaited(path: Path) -> None:

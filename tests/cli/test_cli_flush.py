@@ -18,7 +18,7 @@ from core_kit import begin, choose, environment, ids
 from gs_pygame._disk import consent
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._settings import Consent
-from gs_pygame.testing import FaultServer, replies
+from gs_pygame.testing import FaultServer, Request, Wire, replies
 
 SECRET = "hush-hush"
 
@@ -106,6 +106,20 @@ def test_the_players_choice(command: Command, path: Path, server: FaultServer, c
     done = command.on("flush", "--endpoint", server.url)
     assert (done.code, done.err) == (1, f"gs-pygame flush: the player's consent is {choice}: nothing is sent\n")
     assert server.requests == []
+
+
+def test_the_player_says_no_meanwhile(command: Command, path: Path, server: FaultServer) -> None:
+    """In the game, while this delivers: the request that is under way is the last, and what it left is said."""
+    fill(path, "a", "b", "c")
+
+    def says_pending(request: Request, wire: Wire) -> None:
+        choose(path.parent, "pending")
+        replies.verified()(request, wire)
+
+    server.script(says_pending)
+    done = command.on("flush", "--endpoint", server.url)
+    assert (done.code, sent(server), left(path)) == (1, ["d_a"], ["b", "c"])
+    assert "2 left" in done.out
 
 
 def test_a_choice_that_is_awaited(command: Command, path: Path, server: FaultServer) -> None:
