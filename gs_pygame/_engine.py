@@ -18,6 +18,7 @@ from typing import Any
 from ._boundary import let_go
 from ._delivery.courier import Courier
 from ._delivery.delivery import Delivery
+from ._disk.consent import Choice
 from ._disk.failover import Failover
 from ._disk.journal import Journal
 from ._disk.outbox import Receipt
@@ -55,7 +56,7 @@ class Engine:
         script_data: Any,
         player_id: str | None,
         about: str,
-        may_send: bool,
+        choice: Choice,
         arguments: dict[str, Any] | None = None,
     ) -> None:
         self.alert = False
@@ -64,9 +65,8 @@ class Engine:
         self._clock = clock
         self._script_data = ScriptData(script_data)
         self._player_id = player_id
-        self._may_send = may_send
+        self._choice = choice
         self._leaving = False
-        self._erasing = False
         self._stopped = False
         self._left = False
         self._dirty = True  # something was written that a power cut would take
@@ -89,7 +89,7 @@ class Engine:
             clock,
             Backoff(random.random),
             storage.delivery_lock,
-            lambda: self._searched and self._may_send and not self._leaving,
+            lambda: self._searched and choice.may_send() and not self._leaving,
             self._on_receipt,
             self._progress.ring,
             run=run,
@@ -99,7 +99,7 @@ class Engine:
             storage,
             lambda: self._journal.run,
             arguments,
-            lambda: self._may_send,
+            choice.may_send,
             self._on_receipt,
             self._progress.ring,
         )
@@ -246,10 +246,13 @@ class Engine:
             self._courier_worker.wake()
         return progress, deadline
 
+    def may_keep(self) -> bool:
+        """Whether anything may be kept. Once it may not, nothing is written any more. Looks at the disk."""
+        if not self._choice.may_keep():
+            self._journal.silent = True
+        return not self._journal.silent
+
     def write(self) -> bool:
-        if self._erasing:
-            self._storage.erase()
-            return True
         if not self._journal:
             return True
         try:
@@ -302,7 +305,7 @@ class Engine:
         self._courier_worker.wake()
 
     def settle(self) -> None:
-        if not self._erasing:
+        if not self._journal.silent:
             self._failover.leave()
             self.write()
 
@@ -402,14 +405,14 @@ class Engine:
         """Whether something is unsent, and may be sent."""
         try:
             with self._lock:
-                return self._may_send and (bool(self._journal) or self._storage.outbox.games.unsent())
+                return self._choice.may_send() and (bool(self._journal) or self._storage.outbox.games.unsent())
         except OutboxError as error:
             self.trouble(error)
             return False
 
-    def set_may_send(self, may_send: bool) -> None:
-        self._may_send = may_send
-        if not may_send:
+    def chosen(self) -> None:
+        """The player has chosen whether what is kept may be sent."""
+        if not self._choice.may_send():
             self._delivery.stop()
         self._courier_worker.wake()
 
@@ -463,9 +466,13 @@ class Engine:
         """In a forked child, which is not the game."""
         self._delivery.forked()
 
-    def erase(self) -> None:
-        """The player does not consent: stop, and remove all that was kept. Waits for that, at most ERASE_PATIENCE."""
-        self._erasing = True
-        self._may_send = False
+    @property
+    def is_silent(self) -> bool:
+        """Whether the keeper has found that nothing may be kept."""
+        return self._journal.silent
+
+    def silence(self) -> None:
+        """The player says no: write nothing more, and stop. Waits for the disk, at most ERASE_PATIENCE twice."""
+        self._journal.silence(ERASE_PATIENCE)
         self.stop()
         self._keeper_worker.stop(ERASE_PATIENCE)

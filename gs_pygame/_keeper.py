@@ -24,6 +24,9 @@ class Kept(Protocol):
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
         """Time has passed. How far the session has got, and the elapsed clock's reading when the grace is over."""
 
+    def may_keep(self) -> bool:
+        """Whether the player lets anything be kept."""
+
     def write(self) -> bool:
         """Write down what the game's thread could not. False if something is left."""
 
@@ -61,10 +64,11 @@ class Keeper:
         at = self._clock.now()
         progress, deadline = self._kept.pulse(at)
         self._at_the_disk = True
-        self._guarded(lambda: self._beat(progress))
-        self._guarded(self._write)
-        if self._next_scan is None or at.elapsed >= self._next_scan:
-            self._guarded(self._scan)
+        if self._kept.may_keep():
+            self._guarded(lambda: self._beat(progress))
+            self._guarded(self._write)
+            if self._next_scan is None or at.elapsed >= self._next_scan:
+                self._guarded(self._scan)
         self._at_the_disk = False
         next_beat = at.elapsed + HEARTBEAT
         due = next_beat if deadline is None else min(next_beat, deadline)
@@ -73,7 +77,7 @@ class Keeper:
     def stand_in(self) -> None:
         """Game: no turn has come in time. A pulse, and a heartbeat unless it is the disk that the thread waits for."""
         progress, _ = self._kept.pulse(self._clock.now())
-        if not self._at_the_disk:
+        if not self._at_the_disk and self._kept.may_keep():
             self._guarded(lambda: self._beat(progress))
 
     def close(self) -> None:
@@ -82,7 +86,7 @@ class Keeper:
         self._guarded(self._kept.settle)
         outbox, run_file = self._storage.outbox.keepers, self._storage.run_file
         self._guarded(outbox.sync)
-        if run_file is not None and written and self._storage.durable:
+        if run_file is not None and ((written and self._storage.durable) or not self._kept.may_keep()):
             run_file.close()
         outbox.close()
 

@@ -75,7 +75,7 @@ class Status:
     waiting + ready + rejected + delivered + dropped.
 
     `dropped` is by cause: `full` (over the outbox's bounds), `damage` (could not be read any more), `consent` (erased
-    by a denial; they belong to the installation before it). `online` is None until something was tried; `oldest`:
+    by a denial; they belong to the installations before it). `online` is None until something was tried; `oldest`:
     when the oldest end happened.
     """
 

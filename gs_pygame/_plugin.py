@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._boundary import Boundary, called_by_the_game, calls_the_game
-from ._disk import consent, lock
-from ._disk.storage import erase_leftovers
+from ._boundary import Boundary, called_by_the_game, calls_the_game, let_go
+from ._disk import lock
+from ._disk.consent import CONSENTS, Choice
+from ._disk.erasure import erase
 from ._engine import Engine
-from ._errors import PygameNotFoundError
+from ._errors import OutboxError, PygameNotFoundError
 from ._log import log
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
-from ._patience import WAIT_AT_EXIT
+from ._patience import HEARTBEAT, WAIT_AT_EXIT
 from ._player.exits import ExitWatch, reason_of
 from ._settings import Consent, Settings, is_text
-from ._time import Clock, Instant, SystemClock
+from ._time import Clock, Instant, SystemClock, Worker
 from ._version import __version__
 from .destinations import Destination, GameSparks
 
@@ -62,6 +64,12 @@ class SessionPlugin:
         self._engine: Engine | None = None
         self._answered: dict[str, Answered] = {}
         self._boundary = Boundary(self._let_go)
+        self._closing = False
+        self._consent_worker: Worker | None = None
+        self._following = threading.RLock()
+        self._heeded: Consent | None = None
+        self._erased = False
+        self._trouble: str | None = None
         if not self.settings.enabled:
             return
         self.settings.validate(needs_endpoint=destination is None)
@@ -76,6 +84,7 @@ class SessionPlugin:
     @called_by_the_game(None)
     def _set_up(self) -> None:
         self._folder = self.settings.folder.absolute()  # a game may change its working directory later
+        self._choice = Choice(self._folder, self.settings.consent)
         self._begin(self._clock.now())
         if self.settings.hook:
             self._adapter.hook()
@@ -101,12 +110,15 @@ class SessionPlugin:
 
     @called_by_the_game(None)
     def _session(self) -> Session | None:
-        return self._engine.session() if self._engine else None
+        engine = self._engine
+        return engine.session() if engine else None
 
     @called_by_the_game(Status())
     def status(self) -> Status:
         """The state of the queue. Reads the outbox (0.3 ms, and 0.2 ms for each thousand ends): not for every frame."""
-        return self._engine.status() if self._engine else Status()
+        engine = self._engine
+        status = engine.status() if engine else Status()
+        return replace(status, last_error=status.last_error or self._trouble)
 
     # What a game may do
 
@@ -119,35 +131,41 @@ class SessionPlugin:
 
     @called_by_the_game(None)
     def _end_session(self, script_data: Mapping[str, Any] | None, callback: Answered | None) -> None:
-        session_id = self._engine.exit("explicit", script_data) if self._engine else None
+        engine = self._engine
+        session_id = engine.exit("explicit", script_data) if engine else None
         if session_id and callback:
             self._answered[session_id] = callback
 
     @called_by_the_game(None)
     def start_session(self) -> None:
         """Begin a session; without effect while one is open."""
-        if self._engine:
-            self._engine.start()
+        engine = self._engine
+        if engine:
+            engine.start()
 
     @called_by_the_game(None)
     def set_player(self, id: str) -> None:
         """From now on this player plays, in the open session too. Ends already on disk keep their player."""
         if not is_text(id):
             log.error("gs_pygame: set_player(%r) is ignored: allowed is a non-empty string", id)
-        elif self._engine:
-            self._engine.set_player(id)
+        elif engine := self._engine:
+            engine.set_player(id)
 
     @called_by_the_game(None)
     def set_consent(self, choice: Consent) -> None:
-        """The player's own choice; kept on disk, and stronger than the setting at later starts.
+        """The player's own choice; kept on disk, and stronger than the setting at later starts. Every running copy of
+        the game follows it within a second.
 
         `granted`: kept and sent. `pending`: kept, not sent. `denied`: what was kept is erased, and nothing is kept.
+        What cannot be erased now is tried again every second, and at the next start; until then `status().last_error`
+        says so, and no yes holds.
         """
-        if choice not in consent.CONSENTS:
-            log.error("gs_pygame: set_consent(%r) is ignored: allowed is one of %s", choice, consent.CONSENTS)
+        if choice not in CONSENTS:
+            log.error("gs_pygame: set_consent(%r) is ignored: allowed is one of %s", choice, CONSENTS)
         elif self.settings.enabled and not self.closed:
-            consent.store(self._folder, choice)
-            self._apply(choice)
+            with self._following:
+                self._choice.make(choice)
+                self._follow()
 
     @called_by_the_game(False)
     def flush(self, timeout: float) -> bool:
@@ -155,7 +173,8 @@ class SessionPlugin:
         if not isinstance(timeout, (int, float)) or math.isnan(timeout):
             log.error("gs_pygame: flush(%r) does not wait: allowed is a number of seconds", timeout)
             timeout = 0.0
-        delivered = self._engine.flush(timeout) if self._engine else True
+        engine = self._engine
+        delivered = engine.flush(timeout) if engine else True
         self._tell()
         return delivered
 
@@ -210,38 +229,88 @@ class SessionPlugin:
         return adapter, about
 
     def _begin(self, since: Instant) -> None:
-        self._apply(consent.effective(self._folder, self.settings.consent), since)
+        self._choice.note()
+        self._follow(since)
+        self._consent_worker = self._clock.worker("consent", self._beat, lambda: None)
+        self._consent_worker.start()
 
     @called_by_the_game(None)
     def _adopt(self, settings: Settings) -> None:
         """The same settings again, whose functions may be newer."""
         self.settings = replace(self.settings, script_data=settings.script_data, on_delivered=settings.on_delivered)
-        if self._engine:
-            self._engine.set_script_data(settings.script_data)
+        engine = self._engine
+        if engine:
+            engine.set_script_data(settings.script_data)
 
-    def _apply(self, consent: Consent, since: Instant | None = None) -> None:
-        if consent == "denied":
-            if self._engine:
-                self._engine.erase()
-            else:
-                erase_leftovers(self._folder)
-            self._engine = None
-        elif self._engine:
-            self._engine.set_may_send(consent == "granted")
-        else:
-            self._engine = engine = Engine(
-                self._clock,
-                self._destination or GameSparks(**self._gamesparks()),
-                self._folder,
-                self.settings.grace,
-                self.settings.script_data,
-                self.settings.player_id,
-                self._about,
-                consent == "granted",
-                None if self._destination else self._gamesparks(),
-            )
-            engine.begin(since)
-        self._adapter.signals = self._engine
+    def _beat(self) -> float:
+        self._follow()
+        return HEARTBEAT
+
+    def _follow(self, since: Instant | None = None) -> None:
+        """Do as the player has chosen, in whichever copy of the game. Any thread; a denial waits for the disk."""
+        with self._following:
+            if self.closed:
+                return
+            choice, engine = self._choice, self._engine
+            if choice.made == "denied" or choice.now() != "denied":
+                choice.settle()
+            trouble = None
+            if choice.now() == "denied" or (engine and engine.is_silent):
+                self._adapter.signals = None
+                if engine:
+                    engine.silence()
+                self._engine = None
+                trouble = self._erase()
+            heeded, self._heeded = self._heeded, choice.now()
+            if self._heeded != "denied" and not self._closing:
+                self._go_on(since)
+            if self._engine and self._heeded != heeded:
+                self._engine.chosen()
+            self._complain(trouble or choice.trouble())
+        if self._closing and self._engine:  # meanwhile, by the game's thread, which may have found none
+            self._end(self._engine, "quit")
+
+    def _go_on(self, since: Instant | None) -> None:
+        """There is something to keep, and a session to be played. To be called again if it was interrupted."""
+        if self._engine is None:
+            self._erased = False
+            self._engine = self._made_engine()
+        if self._adapter.signals is not self._engine:
+            self._engine.begin(since)
+            self._adapter.signals = self._engine
+
+    def _erase(self) -> str | None:
+        """Nothing may be kept. Only then a yes that was said meanwhile holds, or a no is written for which a full disk
+        had no room before. What is in the way, or None."""
+        choice = self._choice
+        if self._erased and not choice.made:
+            return None
+        try:
+            self._erased = erase(self._folder)
+        except (OSError, OutboxError) as error:
+            return f"what was kept in {self._folder} is not erased yet: {error}"
+        if not self._erased and choice.made in ("granted", "pending"):
+            return "the player's yes is not heeded yet: another copy of the game is still to hear of the no before it"
+        choice.settle()
+        return None
+
+    def _complain(self, trouble: str | None) -> None:
+        if trouble and trouble != self._trouble:
+            log.error("gs_pygame: %s", trouble)
+        self._trouble = trouble
+
+    def _made_engine(self) -> Engine:
+        return Engine(
+            self._clock,
+            self._destination or GameSparks(**self._gamesparks()),
+            self._folder,
+            self.settings.grace,
+            self.settings.script_data,
+            self.settings.player_id,
+            self._about,
+            self._choice,
+            None if self._destination else self._gamesparks(),
+        )
 
     def _gamesparks(self) -> dict[str, Any]:
         settings = self.settings
@@ -255,8 +324,9 @@ class SessionPlugin:
     @called_by_the_game(None)
     def _farewell(self) -> None:
         """pygame.quit() was called: some games leave by os._exit next, which nobody is told of."""
-        if self._engine and self.settings.exit_delivery == "after":
-            self._engine.farewell()
+        engine = self._engine
+        if engine and self.settings.exit_delivery == "after":
+            engine.farewell()
 
     def _tell(self) -> None:
         """Hand receipts to the game, on the game's thread."""
@@ -292,6 +362,9 @@ class SessionPlugin:
             self.closed = True
             return
         self._adapter.unhook()
+        self._closing = True
+        if self._consent_worker:
+            self._consent_worker.stop(0.0)
         try:
             while self._engine:  # script_data may have the player deny, and consent again
                 self._end(self._engine, reason)
@@ -302,6 +375,7 @@ class SessionPlugin:
 
     def _end(self, engine: Engine, reason: Reason) -> None:
         """Raises what script_data and callbacks raise; then, too, all is done."""
+        engine.may_keep()  # another copy may have heard a no since the last beat
         how = self.settings.exit_delivery
         try:
             if how != "wait":
@@ -319,6 +393,7 @@ class SessionPlugin:
 
     def _let_go(self) -> None:
         """An exception has come up in here: nothing is held any more."""
+        let_go(self._following)
         lock.let_go()
         if self._engine:
             self._engine.let_go()

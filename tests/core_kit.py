@@ -11,7 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import gs_pygame
+from gs_pygame._disk.consent import Choice
 from gs_pygame._disk.outbox import Numbered, Outbox
+from gs_pygame._settings import Consent
 
 T0 = 1_800_000_000.0
 """Unix time at which everything in these tests begins (FakeClock's own beginning)."""
@@ -43,6 +45,19 @@ def ready(outbox: Outbox, *session_ids: str, script: str = "{}") -> None:
         start(outbox, session_id)
         save(outbox, session_id, script=script)
         outbox.release(session_id)
+
+
+def choose(folder: Path, choice: Consent) -> None:
+    """The player's choice lies on disk."""
+    made = Choice(folder, "granted")
+    made.make(choice)
+    made.settle()
+    assert made.trouble() is None
+
+
+def begin(folder: Path, setting: Consent) -> None:
+    """A game with that setting has started there."""
+    Choice(folder, setting).note()
 
 
 def ids(outbox: Outbox) -> list[str]:

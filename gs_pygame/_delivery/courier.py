@@ -153,6 +153,8 @@ class Courier:
         if not self._may_send():  # asked again: what was just read may have been written by an exit
             self._free_turn()
             return None
+        if not all(self._outbox.is_ready(queued.end.session_id) for queued in chosen):  # erased, and consent given anew
+            return 0.0
         self._tried = True
         self._passed_by = failing.end.session_id if failing else None
         outcomes = attempt(self._destination, [queued.end for queued in chosen])

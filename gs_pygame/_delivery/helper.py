@@ -23,6 +23,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
+from .._disk import consent
 from .._disk.lock import FileLock
 from .._disk.outbox import Outbox
 from .._disk.runs import recover_dead_runs
@@ -137,6 +138,7 @@ class _Helper:
         self._line = ""
         self._gone = False
         threading.Thread(target=self._watch, daemon=True).start()
+        self._choice = consent.from_outside(path.parent)
         self._file = os.stat(path)  # raises if somebody removed it, who does not want it to be made again
         self._outbox = Outbox(path)
         self._courier = Courier(
@@ -145,7 +147,7 @@ class _Helper:
             SystemClock(),
             Backoff(random.random),
             path.with_name("delivery.lock"),
-            may_send=self._is_in_place,
+            may_send=self._may_send,
             on_receipt=lambda receipt: None,
             on_rest=lambda: None,
             lock_wait=HELPER_TURN_WAIT,
@@ -155,7 +157,7 @@ class _Helper:
     def run(self) -> None:
         """While the game plays, and AFTER_THE_EXIT seconds longer."""
         busy = time.monotonic()
-        while self._is_in_place() and not self._gone:
+        while self._may_send() and not self._gone:
             delay = self._turn()
             if delay is not None or self._ears.bell.is_set():
                 busy = time.monotonic()
@@ -163,7 +165,7 @@ class _Helper:
                 return
             self._ears.bell.wait(LOOK_IN_PLAY if delay is None else min(LOOK_IN_PLAY, delay))
             self._ears.bell.clear()
-        if self._gone:
+        if self._gone and self._may_send():
             self._finish()
 
     def _watch(self) -> None:
@@ -183,7 +185,7 @@ class _Helper:
             self._courier.nudge()
         delay = self._courier.turn()
         line = json.dumps([self._number, self._courier.line.online, self._courier.line.last_error, *self._ears.said])
-        if line != self._line:
+        if line != self._line and self._may_send():
             self._line = line
             with contextlib.suppress(OutboxError):  # of a full disk; the next one is as good
                 self._outbox.say_line(self._run, line)
@@ -194,10 +196,11 @@ class _Helper:
         self._presence.end()
         return not self._outbox.ready(1) or not self._presence.begin()
 
-    def _is_in_place(self) -> bool:
-        """Whether the outbox is the file that lies there now: the game has gone on with another one."""
+    def _may_send(self) -> bool:
+        """Whether the player consents, and the outbox is the file that lies there now: the game may have gone on with
+        another one."""
         try:
-            return os.path.samestat(self._file, os.stat(self._path))
+            return self._choice.may_send() and os.path.samestat(self._file, os.stat(self._path))
         except OSError:
             return False
 
@@ -216,7 +219,7 @@ class _Helper:
         """Deliver what the game left. What cannot be delivered now, the next start does."""
         give_up = time.monotonic() + AFTER_THE_EXIT
         recover_dead_runs(self._outbox, self._run_file.parent)
-        while self._is_in_place() and (delay := self._turn()) is not None and time.monotonic() + delay < give_up:
+        while self._may_send() and (delay := self._turn()) is not None and time.monotonic() + delay < give_up:
             time.sleep(min(delay, HELPER_TURN_WAIT))
         self._outbox.prune()
         self._courier.close()

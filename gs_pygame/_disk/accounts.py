@@ -70,11 +70,14 @@ class Accounts:
         )
 
     def installation(self) -> str:
-        """The anonymous id of this installation, made at its first start."""
-        if self.get("installation_id") is None:
+        """The anonymous id of this installation, made when it is first asked for. Never kept in memory: a denial in
+        another copy of the game ends the installation."""
+        found = self.get("installation_id")
+        if found is None:
             made = str(uuid.uuid4())
             self._database.change("INSERT OR IGNORE INTO meta VALUES ('installation_id', ?)", made)
-        return str(self.get("installation_id"))
+            found = self.get("installation_id")
+        return str(found)
 
     def newest(self) -> int:
         return int(self._database.read(NEWEST)[0][0])

@@ -149,8 +149,10 @@ class Database:
         return before != self._seen
 
     def checkpoint(self) -> None:
-        """Move all of the WAL into the file, and leave nothing in the WAL."""
-        self.read("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Move all of the WAL into the file, and leave nothing in the WAL. Raises OutboxBusyError if somebody who reads
+        is in the way for longer than the patience."""
+        if self.read("PRAGMA wal_checkpoint(TRUNCATE)")[0][0]:
+            raise OutboxBusyError("another program reads it")
 
     def copy_to(self, path: Path) -> None:
         """Write all that it holds to a new file. A thread that may wait for a disk."""

@@ -91,7 +91,7 @@ class Failover:
     def _to_memory(self) -> None:
         self._storage.complain(self._last_error)
         memory = Outbox(None)
-        memory.installation_id = self._storage.outbox.games.installation_id
+        memory.adopt("meta", {"key": "installation_id", "value": self._storage.installation_id})
         with self._journal.moved(), self._lock:
             old, self._storage.outbox = self._storage.outbox, Connections(memory, memory, memory)
         if isinstance(self._last_error, OutboxDamagedError):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
 from .._boundary import let_go
+from .._errors import OutboxBusyError
 from .._player.lifecycle import Decision, Lifecycle, Release, Save, Start, Withdraw
 from .outbox import Numbered, Outbox
 
@@ -79,6 +80,7 @@ class Journal:
         self._writing = threading.RLock()
         self._written = Written()
         self._tried: dict[str, int] = {}  # the numbers that sessions have if what was interrupted was written
+        self.silent = False
 
     def __bool__(self) -> bool:
         """True while something is not written yet."""
@@ -115,10 +117,20 @@ class Journal:
                     self.page = Page(page.lifecycle, line)
                     return
 
+    def silence(self, patience: float) -> None:
+        """Nothing is written any more, here or from another outbox; what is being written is, when this returns. Waits
+        for that, at most `patience` seconds."""
+        self.silent = True
+        if self._writing.acquire(timeout=patience):
+            self._writing.release()
+
     @contextmanager
     def moved(self) -> Iterator[None]:
-        """Nothing is written meanwhile; after it, what is open is in line again, for the outbox that there is then."""
+        """Nothing is written meanwhile; after it, what is open is in line again, for the outbox that there is then.
+        Raises OutboxBusyError if nothing may be written."""
         with self._writing:
+            if self.silent:
+                raise OutboxBusyError("nothing may be kept")
             yield
             open_ = self._written.open
             self._replace_line(lambda line: (*open_, *line))
@@ -133,11 +145,11 @@ class Journal:
         if not self._writing.acquire(blocking=wait):
             return False
         try:
-            if self.page.line:
+            if self.page.line and not self.silent:
                 self._write(outbox(), self.page.line)
         finally:
             self._writing.release()
-        return not self
+        return not self and not self.silent
 
     def let_go(self) -> None:
         """This thread was interrupted, and writes no more."""

@@ -20,7 +20,8 @@ def bring_home(old: Outbox, run_there: str, outbox: Outbox, run: str) -> None:
     Into an older copy of the same file rows come as they are, with their numbers. Elsewhere it is as if the sessions
     had ended there; what was delivered is a matter of the files that are gone, unless those were memory.
     """
-    same = old.durable and old.installation_id == outbox.installation_id
+    installation = old.installation_id
+    same = old.durable and installation == outbox.installation_id
     with outbox.transaction():
         here = {row["session_id"]: row for row in outbox.rows("sessions", "session_id, number, state")}
         for row in old.rows("sessions"):
@@ -33,7 +34,7 @@ def bring_home(old: Outbox, run_there: str, outbox: Outbox, run: str) -> None:
             elif same:
                 outbox.take_in(row, known["number"] if known else None)
             elif row["state"] != "delivered" or not old.durable:
-                player_id = None if row["player_id"] == old.installation_id else row["player_id"]
+                player_id = None if row["player_id"] == installation else row["player_id"]
                 _end_again(row, player_id, known["number"] if known else 0, outbox, run)
         if same:
             outbox.account_for_merge(old.counts())

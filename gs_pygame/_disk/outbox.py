@@ -21,7 +21,7 @@ from .accounts import Accounts
 from .database import Database
 from .opening import opened
 from .rows import END_COLUMNS, end_of, is_sound, response_of
-from .schema import NEWEST, ORDER
+from .schema import INSTALLATION, NEWEST, ORDER
 from .upkeep import Upkeep
 
 MAX_LINES = 8
@@ -29,6 +29,9 @@ MAX_LINES = 8
 
 _ROW = 256
 """Bytes of a row beside the game's own data."""
+
+_END = len(END_COLUMNS.split(", "))
+"""Where the installation stands in what is read of an end."""
 
 _FIRST = f"number = (SELECT number FROM sessions WHERE state = ? AND session_id = ? ORDER BY {ORDER} LIMIT 1)"
 
@@ -88,7 +91,7 @@ class Outbox:
         self.account_for_merge, self.account_for_damage = upkeep.account_for_merge, upkeep.account_for_damage
         self.copy_to, self.move_all = database.copy_to, database.move_all
         try:
-            self.installation_id = self._accounts.installation()
+            self._accounts.get("installation_id")  # finds damage now, and not in a frame
             self.wait_at_most(patience)
         except BaseException:
             self.close()
@@ -97,6 +100,11 @@ class Outbox:
     def another(self, patience: float = HELPER_PATIENCE) -> Outbox:
         """A connection for another thread; in memory there is but one."""
         return self if self.path is None else Outbox(self.path, patience, turn=self._database.turn)
+
+    @property
+    def installation_id(self) -> str:
+        """The anonymous id of this installation."""
+        return self._accounts.installation()
 
     # The lifecycle's decisions
 
@@ -212,7 +220,7 @@ class Outbox:
     def ready(self, limit: int) -> list[Queued]:
         """The next ends to go, first in first out. One that makes no sense is set aside: it would be first for ever."""
         query = (
-            f"SELECT {END_COLUMNS}, strikes, passes, number FROM sessions WHERE state = 'ready' "
+            f"SELECT {END_COLUMNS}, {INSTALLATION}, strikes, passes, number FROM sessions WHERE state = 'ready' "
             f"ORDER BY {ORDER} LIMIT ?"
         )
         while True:
@@ -228,6 +236,10 @@ class Outbox:
                 return queue
             self._set_aside(senseless)
 
+    def is_ready(self, session_id: str) -> bool:
+        """Whether this end is still to go: it may have been erased, or delivered."""
+        return bool(self._database.read(f"SELECT 1 FROM sessions WHERE {_FIRST}", "ready", session_id))
+
     def _set_aside(self, senseless: list[int]) -> None:
         with self.transaction():
             for number in senseless:
@@ -239,7 +251,7 @@ class Outbox:
                     self._accounts.count("rejected")
 
     def _end(self, row: tuple[Any, ...]) -> End:
-        end = end_of(row, self.installation_id)
+        end = end_of(row, str(row[_END]))
         if self.durable:
             return end
         return replace(end, number=self._known.get(end.session_id) or None, counters=None)
@@ -271,7 +283,8 @@ class Outbox:
         """Receipts that on_delivered has not been called for, oldest first: from now on `run` is to do it. Not those
         that another run in `alive` is to tell of."""
         query = (
-            f"SELECT {END_COLUMNS}, answer, run, number FROM sessions WHERE state = 'delivered' AND told = 0 "
+            f"SELECT {END_COLUMNS}, {INSTALLATION}, answer, run, number FROM sessions "
+            "WHERE state = 'delivered' AND told = 0 "
             "ORDER BY number"
         )
         with self.transaction():
@@ -292,8 +305,11 @@ class Outbox:
 
     def receipts(self, run: str) -> list[Receipt]:
         """Receipts of which `run` is to tell, and has not told. Only reads."""
-        query = f"SELECT {END_COLUMNS}, answer FROM sessions WHERE state = 'delivered' AND told = 0 AND run = ?"
-        return self._receipts(self._database.read(f"{query} ORDER BY number", run))
+        query = (
+            f"SELECT {END_COLUMNS}, {INSTALLATION}, answer FROM sessions "
+            "WHERE state = 'delivered' AND told = 0 AND run = ? ORDER BY number"
+        )
+        return self._receipts(self._database.read(query, run))
 
     def say_line(self, run: str, line: str) -> None:
         """Whoever delivers for `run` says how the line to the server is."""

@@ -23,6 +23,9 @@ of JSON agree on."""
 NEWEST = f"SELECT coalesce(max(number), 0) FROM sessions WHERE number < {FURTHEST}"
 """The number of the session that was started last; 0 before the first."""
 
+INSTALLATION = "(SELECT value FROM meta WHERE key = 'installation_id')"
+"""Read in one statement with the sessions that are its: another copy may end it, and begin the next."""
+
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     # One row for each session, from its start to its receipt; what follows `started_at` says how far it has got.

@@ -7,39 +7,18 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._errors import OutboxDamagedError, OutboxError, OutboxTooNewError
+from .._errors import OutboxError
 from .._log import log
-from .._patience import ERASE_PATIENCE, KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
+from .._patience import KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
 from .lock import FileLock
 from .opening import FILES
 from .outbox import Outbox
 from .private import make_folder, own
-from .runs import RunFile, dead_runs
-from .salvage import open_or_replace, remove_damaged, remove_whole
+from .runs import RunFile
+from .salvage import open_or_replace
 
 OUTBOX = "outbox.sqlite3"
 """The file's name in the data folder."""
-
-
-def erase_leftovers(folder: Path) -> None:
-    """Nothing may be kept, but an earlier erase() was cut short, or an earlier start kept something."""
-    path = folder / OUTBOX
-    try:
-        for dead in dead_runs(folder / "runs"):
-            dead.bury()  # a heartbeat names a session
-        if path.exists():
-            _erase(path)
-        remove_damaged(path)
-    except (OSError, OutboxError) as error:
-        log.error("gs_pygame: what was kept in %s could not be erased: %s", folder, error)
-
-
-def _erase(path: Path) -> None:
-    try:
-        with closing(Outbox(path, ERASE_PATIENCE)) as outbox:
-            outbox.erase()
-    except (OutboxDamagedError, OutboxTooNewError):  # deleted rows could still be read; we cannot know what to delete
-        remove_whole(path)
 
 
 @dataclass(frozen=True)
@@ -79,7 +58,8 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 class Storage:
     """What lies in `folder`. `outbox` is replaced as a whole when it moves (see _failover), under the engine's lock;
-    whoever uses another thread's connection would wait for that thread.
+    whoever uses another thread's connection would wait for that thread. `installation_id` is what the outbox says: a
+    disk that fails may not say it any more.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -96,6 +76,7 @@ class Storage:
             self.complain(error)
             memory = Outbox(None)
             self.outbox = Connections(memory, memory, memory)
+            self.installation_id = memory.installation_id
 
     def open(self) -> Connections:
         """Open, or make, what lies on disk; the run file is locked. Raises OSError and OutboxError."""
@@ -109,6 +90,7 @@ class Storage:
         try:
             opened.append(open_or_replace(self._path, self._runs, self._games))
             opened += opened[0].another(KEEPER_PATIENCE), opened[0].another()
+            self.installation_id = opened[0].installation_id
             assert self.run_file is not None
             self._place = Place(*self._files, str(self.run_file.path))
             return Connections(*opened)
@@ -158,15 +140,6 @@ class Storage:
 
     def _games(self) -> Outbox:
         return Outbox(self._path, START_PATIENCE, OPENING_PATIENCE)
-
-    def erase(self) -> None:
-        """Remove all that was kept of the player. The keeper's thread. Raises OSError and OutboxError."""
-        outbox = self.outbox.keepers
-        outbox.erase()
-        if outbox.path:
-            remove_damaged(outbox.path)
-        if not self.durable:
-            erase_leftovers(self._folder)
 
     def complain(self, error: Exception | None) -> None:
         log.error(

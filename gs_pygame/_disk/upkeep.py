@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
+from .._errors import OutboxBusyError, OutboxDiskError
 from .accounts import Accounts, Counts
 from .database import Database
 from .rows import END_COLUMNS, end_of, is_sound
@@ -19,6 +21,9 @@ MAX_BYTES = 50 * 1024 * 1024
 MAX_RECEIPTS = 100
 """Delivered ends kept, for status() and for on_delivered at a later start."""
 
+AT_ONCE = 100_000
+"""Sessions that are erased in one commit, where the disk has room for it: more than are kept."""
+
 _SIZE = f"min(max(CAST(bytes AS INTEGER), 0), {256 * 1024})"  # no end is larger, whatever its row says
 
 
@@ -30,8 +35,9 @@ class Upkeep:
     def prune(self, max_ends: int = MAX_ENDS, max_bytes: int = MAX_BYTES) -> None:
         """Keep within the bounds: old receipts go first, then rejected ends, ready ends last. Drops are counted. The
         newest session stays, since the next number is counted from it."""
-        newest = self._accounts.newest()
-        self._accounts.floor(newest)  # in case its row is damaged one day
+        with self._database.transaction():  # else an erase in between would leave how many there were
+            newest = self._accounts.newest()
+            self._accounts.floor(newest)  # in case its row is damaged one day
         receipts = "SELECT number FROM sessions WHERE state = 'delivered' ORDER BY number DESC LIMIT -1 OFFSET ?"
         if self._database.read(receipts, MAX_RECEIPTS):
             self._database.change(f"DELETE FROM sessions WHERE number IN ({receipts})", MAX_RECEIPTS)
@@ -55,16 +61,39 @@ class Upkeep:
                 if state == "rejected":
                     self._accounts.count("rejected", -dropped)
 
-    def erase(self) -> None:
-        """Remove everything the player did, beyond recovery, and count what was never sent. The keeper's thread."""
+    def erase(self, patience: float = HELPER_PATIENCE) -> None:
+        """Remove everything the player did, beyond recovery, and count what was never sent. On a full disk in as many
+        steps as the room held free in the WAL asks for. A thread that may wait for a disk. Raises OutboxBusyError if
+        that takes more than `patience` seconds, or all is deleted and another program, which reads, still keeps it in
+        the files: what is done is done, and the next call goes on."""
+        give_up = time.monotonic() + patience
+        size = AT_ONCE
+        while True:
+            try:
+                if self._erase_some(size):
+                    break
+            except OutboxDiskError:
+                if size == 1:
+                    raise
+                size = max(1, size // 16)
+            if size < AT_ONCE:
+                self._database.make_room()
+                if time.monotonic() > give_up:
+                    raise OutboxBusyError("there is much of it, and little room on the disk")
+        self._database.checkpoint()
+
+    def _erase_some(self, size: int) -> bool:
+        """At most `size` sessions, and with the last of them the rest. True if nothing is left."""
+        some = f"number IN (SELECT number FROM sessions LIMIT {size})"
         with self._database.transaction():
-            query = "SELECT count(*) FROM sessions WHERE state IN ('open', 'waiting', 'ready')"
+            query = f"SELECT count(*) FROM sessions WHERE state IN ('open', 'waiting', 'ready') AND {some}"
             unsent = self._database.read(query)[0][0]
-            self._database.change("DELETE FROM sessions")
-            self._database.change("DELETE FROM meta")  # the installation id, too, is the player's
+            is_last = self._database.change(f"DELETE FROM sessions WHERE {some}") < size
+            if is_last:  # the installation id, too, is the player's
+                self._database.change("DELETE FROM meta WHERE key != 'dropped:consent'")
             if unsent:
                 self._accounts.count("dropped:consent", unsent)
-        self._database.checkpoint()
+        return is_last
 
     def adopt(self, table: str, row: dict[str, Any]) -> bool:
         """Take over a row of another outbox, unless it makes no sense, or its number is another's. True if taken."""

@@ -216,8 +216,9 @@ class Adapter:
             self._guarded(self._lose_display)
 
     def _goes_in(self) -> None:
-        if self.signals:
-            self.signals.inside = self._now()
+        signals = self.signals
+        if signals:
+            signals.inside = self._now()
 
     def _comes_out(self) -> None:
         signals = self.signals
@@ -273,8 +274,9 @@ class Adapter:
         self._up = False
 
     def _quit(self) -> None:
-        if self.signals:
-            self.signals.leave("quit")
+        signals = self.signals
+        if signals:
+            signals.leave("quit")
         self._told_to_quit = True
 
     def _hear(self, event: Any) -> None:

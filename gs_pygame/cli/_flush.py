@@ -122,18 +122,19 @@ def _deliver(folder: Path, destination: Destination, deadline: float, shows: boo
     recover_dead_runs(outbox, folder / "runs")
     before = outbox.counts()
     delivered: list[str] = []
+    choice = consent.from_outside(folder)
     courier = Courier(
         outbox.another(),
         destination,
         SystemClock(),
         Backoff(random.random),
         folder / "delivery.lock",
-        may_send=lambda: True,
+        may_send=choice.may_send,
         on_receipt=lambda receipt: delivered.append(receipt.end.session_id),
         on_rest=lambda: None,
         lock_wait=LOCK_WAIT,
     )
-    work = _Work(courier, deadline)
+    work = _Work(courier, deadline, choice)
     work.start()
     with closing(outbox):
         console = Console(stderr=True)
@@ -150,9 +151,10 @@ def _deliver(folder: Path, destination: Destination, deadline: float, shows: boo
 
 
 class _Work(threading.Thread):
-    def __init__(self, courier: Courier, deadline: float) -> None:
+    def __init__(self, courier: Courier, deadline: float, choice: consent.Choice) -> None:
         super().__init__(daemon=True)
         self._courier = courier
+        self._choice = choice
         self._deadline = deadline
         self.failed: OutboxError | None = None
         self.emptied = False
@@ -163,7 +165,7 @@ class _Work(threading.Thread):
                 if time.monotonic() + delay >= self._deadline:
                     return
                 time.sleep(delay)
-            self.emptied = True
+            self.emptied = self._choice.may_send()
         except OutboxError as error:
             self.failed = error
         finally:

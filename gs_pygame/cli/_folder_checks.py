@@ -15,6 +15,7 @@ from pathlib import Path
 from .._disk import consent
 from .._disk.browse import Browser
 from .._disk.database import RESERVE
+from .._disk.erasure import is_left
 from .._disk.opening import FILES
 from .._disk.runs import any_alive
 from .._disk.storage import OUTBOX
@@ -149,8 +150,17 @@ def _copies(folder: Path) -> Finding:
 
 
 def _choice(folder: Path) -> Iterator[Finding]:
-    choice = consent.load(folder)
-    if choice == "granted":
+    choice, trouble = consent.load(folder), consent.from_outside(folder).trouble()
+    if trouble:
+        yield Finding("consent", "fault", trouble, "Ask the player again, and set_consent().")
+    elif choice == "denied" and is_left(folder):
+        yield Finding(
+            "consent",
+            "fault",
+            "the player said no, and not all is erased yet",
+            "Close what else has the outbox open, and start the game once.",
+        )
+    elif choice == "granted":
         yield Finding("consent", "ok", "the player said yes")
     elif choice is not None:
         kept = "nothing is kept or sent" if choice == "denied" else "ends are kept, and not sent"

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from .._disk.browse import Browser
+from .._disk.erasure import erase
 from .._disk.lock import FileLock
-from .._disk.outbox import Outbox
-from .._disk.runs import any_alive, dead_runs
-from .._disk.salvage import remove_damaged, remove_whole
+from .._disk.runs import any_alive
+from .._disk.salvage import remove_whole
 from .._disk.storage import OUTBOX
 from .._errors import GsPygameError, OutboxError
 from ._game import App, AsJson, Author, DataDir, complaints, counted, folder_of
@@ -87,18 +87,12 @@ def _refuse_if_played(folder: Path) -> None:
 
 def _remove(folder: Path) -> None:
     """Nobody delivers meanwhile, and no game runs; one that starts in this very moment makes its files anew."""
-    path = folder / OUTBOX
     try:
         delivery = FileLock(folder / "delivery.lock")
     except BlockingIOError:
         raise GsPygameError("a session is being delivered right now: try again in ten seconds") from None
     with closing(delivery):
         _refuse_if_played(folder)
-        if path.exists():
-            # Another process may have it open, to try again when there is a network.
-            with suppress(OutboxError), closing(Outbox(path)) as outbox:
-                outbox.erase()
-        remove_whole(path)
-        remove_damaged(path)
-        for dead in dead_runs(folder / "runs"):
-            dead.bury()
+        with suppress(OutboxError):  # another process may have it open, to try again when there is a network
+            erase(folder)
+        remove_whole(folder / OUTBOX)

@@ -12,8 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .._disk import consent
 from .._disk.accounts import Counts
 from .._disk.browse import Browser
+from .._disk.erasure import is_left
 from .._disk.storage import OUTBOX
 from .._messages import to_rfc3339
 from ._game import App, AsJson, Author, DataDir, complaints, folder_of
@@ -38,6 +40,8 @@ def status(app: App = None, author: Author = AUTHOR, data_dir: DataDir = None, a
     console.print(_table(counts))
     if oldest:
         console.print(f"The oldest that is not delivered ended at {oldest}.", highlight=False)
+    if consent.load(folder) == "denied" and is_left(folder):
+        console.print("The player said no, and not all is erased yet: the game's next start does it.")
 
 
 def _table(counts: Counts) -> Table:
@@ -53,7 +57,7 @@ def _table(counts: Counts) -> Table:
         ("delivered", counts.delivered, "", "green"),
         ("rejected", counts.rejected, "refused by the server, and kept", "red"),
         ("dropped", sum(dropped.values()), causes, "red"),
-        ("erased", erased, "by a denied consent, of the installation before", "red"),
+        ("erased", erased, "by a denied consent, of the installations before", "red"),
     ]
     table = Table("sessions", "", "", box=box.SIMPLE_HEAD, pad_edge=False)
     table.columns[1].justify = "right"

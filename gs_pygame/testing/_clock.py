@@ -94,6 +94,8 @@ class _FakeWorker:
 
     def have_turn(self) -> None:
         self.due = None
+        if self._stopped:
+            return
         delay = self._turn()
         if delay is not None and self.due is None:
             self.due = self._clock.now().active + max(delay, _TICK)

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import trustme
 from cli_kit import PLAYING, Command, busy, everything, fill, fill_with_all
-from core_kit import environment
+from core_kit import begin, choose, environment
 from other_python import OtherPython
 from server_kit import listening
 
-from gs_pygame._disk import consent
+from gs_pygame._disk.erasure import erase
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._settings import Settings
 from gs_pygame.cli._finding import Finding
@@ -258,7 +258,7 @@ def test_what_is_worth_a_note(path: Path) -> None:
     """Rejected ends, damage that was set aside, and a consent that holds everything back."""
     fill_with_all(path)
     path.with_name("outbox.sqlite3.damaged-123").touch()
-    consent.store(path.parent, "pending")
+    choose(path.parent, "pending")
     found = by_name(look_at_folder(path.parent))
     assert "gs-pygame export --state rejected" in (found["outbox"].cure or "")
     assert "1 damaged file beside the outbox" in found["set aside"].said
@@ -266,10 +266,25 @@ def test_what_is_worth_a_note(path: Path) -> None:
     assert {found[name].state for name in ("outbox", "set aside", "consent")} == {"note"}
 
 
+def test_a_choice_that_is_not_followed_yet(path: Path) -> None:
+    """A no that has not erased all, and a file that holds no word."""
+    fill_with_all(path)
+    choose(path.parent, "denied")
+    found = by_name(look_at_folder(path.parent))["consent"]
+    assert (found.state, "not all is erased yet" in found.said) == ("fault", True)
+    (path.parent / "consent").write_text("")
+    found = by_name(look_at_folder(path.parent))["consent"]
+    assert (found.state, "cannot be read" in found.said) == ("fault", True)
+    choose(path.parent, "denied")
+    erase(path.parent)
+    found = by_name(look_at_folder(path.parent))["consent"]
+    assert (found.state, "nothing is kept or sent" in found.said) == ("note", True)
+
+
 def test_a_choice_that_is_awaited(path: Path) -> None:
     """The game keeps ends until it has asked."""
     fill_with_all(path)
-    consent.effective(path.parent, "pending")
+    begin(path.parent, "pending")
     found = by_name(look_at_folder(path.parent))["consent"]
     assert (found.state, "waits for the player's choice" in found.said) == ("note", True)
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 from cli_kit import DELIVERING, PLAYING, Command, busy, everything, fill, fill_with_all
-from core_kit import environment, ids
+from core_kit import begin, choose, environment, ids
 
 from gs_pygame._disk import consent
 from gs_pygame._disk.outbox import Outbox
-from gs_pygame.testing import FaultServer, replies
+from gs_pygame._settings import Consent
+from gs_pygame.testing import FaultServer, Request, Wire, replies
 
 SECRET = "hush-hush"
 
@@ -98,20 +99,34 @@ def test_a_secret_that_is_typed(
 
 
 @pytest.mark.parametrize("choice", ["denied", "pending"])
-def test_the_players_choice(command: Command, path: Path, server: FaultServer, choice: consent.Consent) -> None:
+def test_the_players_choice(command: Command, path: Path, server: FaultServer, choice: Consent) -> None:
     """Nothing is sent that they did not allow."""
     fill(path, "a")
-    consent.store(path.parent, choice)
+    choose(path.parent, choice)
     done = command.on("flush", "--endpoint", server.url)
     assert (done.code, done.err) == (1, f"gs-pygame flush: the player's consent is {choice}: nothing is sent\n")
     assert server.requests == []
 
 
+def test_the_player_says_no_meanwhile(command: Command, path: Path, server: FaultServer) -> None:
+    """In the game, while this delivers: the request that is under way is the last, and what it left is said."""
+    fill(path, "a", "b", "c")
+
+    def says_pending(request: Request, wire: Wire) -> None:
+        choose(path.parent, "pending")
+        replies.verified()(request, wire)
+
+    server.script(says_pending)
+    done = command.on("flush", "--endpoint", server.url)
+    assert (done.code, sent(server), left(path)) == (1, ["d_a"], ["b", "c"])
+    assert "2 left" in done.out
+
+
 def test_a_choice_that_is_awaited(command: Command, path: Path, server: FaultServer) -> None:
     """A game keeps ends and has not asked yet: only the game, or the player's yes, lets them go."""
     fill(path, "a")
-    for allow in (lambda: consent.effective(path.parent, "granted"), lambda: consent.store(path.parent, "granted")):
-        consent.effective(path.parent, "pending")
+    for allow in (lambda: begin(path.parent, "granted"), lambda: choose(path.parent, "granted")):
+        begin(path.parent, "pending")
         done = command.on("flush", "--endpoint", server.url)
         assert done.err == "gs-pygame flush: the game still waits for the player's consent: nothing is sent\n"
         assert (done.code, server.requests) == (1, [])

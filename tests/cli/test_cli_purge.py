@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli_kit import DELIVERING, PLAYING, Command, busy, everything, fill_with_all
-from core_kit import ids
+from core_kit import choose, ids
 
 from gs_pygame._disk import consent
 from gs_pygame._disk.outbox import Outbox
@@ -60,7 +60,7 @@ def test_as_json(command: Command, path: Path) -> None:
 def test_what_is_not_ours_stays(command: Command, path: Path) -> None:
     """The player's choice, and files of anybody else's, whichever folder was named."""
     fill_with_all(path)
-    consent.store(path.parent, "denied")
+    choose(path.parent, "denied")
     (path.parent / "saves").mkdir()
     (path.parent / "saves" / "slot1").write_text("hero")
     assert command.on("purge", "--yes").code == 0

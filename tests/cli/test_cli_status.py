@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from cli_kit import PLAYING, Command, busy, everything, fill_with_all
-from core_kit import T0, environment
+from core_kit import T0, choose, environment
 
+from gs_pygame._disk.erasure import erase
 from gs_pygame._disk.outbox import Outbox
 
 
@@ -56,6 +57,17 @@ def test_as_json(command: Command, path: Path) -> None:
         "oldest": "2027-01-15T08:00:20.000Z",
     }
     assert T0 + 20 == 1_800_000_020
+
+
+def test_a_no_that_has_not_erased_all(command: Command, path: Path) -> None:
+    """It says so, until it is done."""
+    fill_with_all(path)
+    choose(path.parent, "denied")
+    assert "not all is erased yet" in command.on("status").out
+    erase(path.parent)
+    done = command.on("status")
+    assert "not all is erased yet" not in done.out
+    assert "by a denied consent" in done.out
 
 
 def test_an_empty_outbox(command: Command, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

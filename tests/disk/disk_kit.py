@@ -11,9 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from core_kit import DEADLINE
+
+from gs_pygame import SessionPlugin, Settings
+from gs_pygame.testing import Player
 
 _BLOCK = 4096  # bytes: a tmpfs gives whole pages
 
@@ -42,6 +46,16 @@ class Disk:
 
     def make_read_only(self, read_only: bool) -> None:
         subprocess.run(["mount", "-o", f"remount,{'ro' if read_only else 'rw'}", self.path], check=True)
+
+
+def new_player() -> Player:
+    """A player, and a clock, of their own: a copy of the game on the same disk."""
+    return Player(frame=lambda: None)
+
+
+def played(folder: Path, player: Player, **settings: Any) -> SessionPlugin:
+    """A game of theirs that keeps its sessions there."""
+    return player.plugin(Settings(data_dir=folder, hook=False, **settings))
 
 
 def remove(folder: Path) -> None:

@@ -487,8 +487,9 @@ def test_the_counters_of_the_moment_go_along_and_stay(outbox: Outbox) -> None:
 def test_what_a_denial_erased_is_no_account_of_the_next_installation(outbox: Outbox) -> None:
     """After an erase numbers begin again, and the server is told nothing of the player that there was before."""
     ready(outbox, "a", "b")
+    before = outbox.installation_id
     outbox.erase()
-    outbox.installation_id = "another"
+    assert outbox.installation_id != before
     ready(outbox, "c")
     assert outbox.counts().dropped == {"consent": 2}
     assert outbox.ready(1)[0].end.measured()["counters"] == {

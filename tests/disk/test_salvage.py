@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from core_kit import child, line_of, save, start
 
+from gs_pygame._disk.erasure import erase
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import RunFile
 from gs_pygame._disk.salvage import mark_damaged, open_or_replace
-from gs_pygame._disk.storage import Storage, erase_leftovers
+from gs_pygame._disk.storage import Storage
 from gs_pygame._disk.upkeep import Upkeep
 from gs_pygame._errors import OutboxDamagedError, OutboxDiskError, OutboxError
 
@@ -164,7 +165,7 @@ def test_a_denial_erases_what_was_set_aside_too(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"a player's secrets" * 1000)
     reopened(path).close()
-    erase_leftovers(path.parent)
+    erase(path.parent)
     assert aside(path) == []
 
 
@@ -198,5 +199,5 @@ def test_a_denial_removes_a_newer_versions_outbox(path: Path) -> None:
     filled(path, 1)
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 99")
-    erase_leftovers(path.parent)
+    erase(path.parent)
     assert [file.name for file in path.parent.iterdir() if file.name.startswith(path.name)] == []

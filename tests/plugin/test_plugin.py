@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import threading
@@ -739,13 +740,11 @@ def test_the_choice_survives_a_kill_while_it_is_written(
 ) -> None:
     """Written beside and moved into place: a half-written file never stands for the choice."""
     install().set_consent("denied")
-    half = Path.write_text
 
-    def dies(self: Path, data: str, *args: Any, **kwargs: Any) -> int:
-        half(self, data[:2], *args, **kwargs)
+    def dies(*_: Any) -> None:
         raise OSError("killed here")
 
-    monkeypatch.setattr(Path, "write_text", dies)
+    monkeypatch.setattr(os, "replace", dies)
     gs_pygame.install(**GIVEN).set_consent("granted")
     monkeypatch.undo()
     assert (folder / "consent").read_text() == "denied"

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from core_kit import begin, choose
 
 from gs_pygame._disk import consent
 from gs_pygame._disk.lock import FileLock
@@ -141,9 +142,10 @@ def test_a_lock_is_no_link(tmp_path: Path) -> None:
 
 def test_the_choice_is_not_half_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What an earlier process left of a choice, killed in the middle of it, is no obstacle."""
-    (tmp_path / "consent.new").write_text("gran")
+    (tmp_path / "consent.abc.new").write_text("gran")
     with caplog.at_level(logging.DEBUG):
-        consent.store(tmp_path, "denied")
+        begin(tmp_path, "granted")
+        choose(tmp_path, "denied")
     assert consent.load(tmp_path) == "denied"
     assert [path.name for path in tmp_path.iterdir()] == ["consent"]
     assert caplog.text == ""

@@ -10,6 +10,8 @@ Large, by hand, from the project's root (the times are those of two cores):
     GS_PYGAME_COPIES=8 GS_PYGAME_COPIES_SECONDS=600 python -m pytest tests/torture/test_kills.py::test_copies
     # 500 kills amid each of an erase, a migration, a recovery: a minute
     GS_PYGAME_AMID_KILLS=500 python -m pytest tests/torture/test_kills_amid.py
+    # 500 choices of consent in two copies, one in four of which is killed: a quarter of an hour
+    GS_PYGAME_CHOICES=500 python -m pytest tests/torture/test_choices.py
     # 1,000,000 fuzz cases: 40 minutes of one core, in 50 rounds, since hypothesis remembers every case of a run
     for seed in $(seq 1 50); do
         GS_PYGAME_FUZZ=5000 GS_PYGAME_SEED=$seed \\
@@ -53,6 +55,9 @@ COPIES_SECONDS = _number("COPIES_SECONDS", 6)
 
 AMID_KILLS = _number("AMID_KILLS", 12)
 """Processes that are killed amid an erase, and as many amid a migration, a salvage, and a recovery."""
+
+CHOICES = _number("CHOICES", 15)
+"""Times that the player chooses whether something may be kept and sent, in one of two copies of a game."""
 
 FUZZ = _number("FUZZ", 150)
 """Cases of each fuzz test."""
