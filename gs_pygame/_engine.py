@@ -128,7 +128,8 @@ class Engine:
         """LEAVE: the player left the foreground, or asked to quit. Raises what script_data raises that is no Exception;
         then, too, all is done."""
         at = self._clock.now()
-        self._ask_and_decide(lambda lifecycle: lifecycle.leave(reason, at, self._clock.now()))
+        saves = any(isinstance(decision, Save) for decision in self._lifecycle.copy().leave(reason, at))
+        self._ask_and_decide(lambda lifecycle: lifecycle.leave(reason, at, self._clock.now()), saves)
 
     def back(self) -> None:
         """RETURN: the player came to the foreground."""
@@ -165,7 +166,7 @@ class Engine:
         """EXIT: the session ends now. Its id, or None if there was none. Raises as `leave` does."""
         at = self._clock.now()
         session_id = self.session_id
-        self._ask_and_decide(lambda lifecycle: lifecycle.exit(reason, at), script_data)
+        self._ask_and_decide(lambda lifecycle: lifecycle.exit(reason, at), session_id is not None, script_data)
         return session_id
 
     @property
@@ -190,11 +191,11 @@ class Engine:
         """What holds now: to be read only."""
         return self._journal.page.lifecycle
 
-    def _ask_and_decide(self, step: Step, extra: Mapping[str, Any] | None = None) -> None:
+    def _ask_and_decide(self, step: Step, saves: bool, extra: Mapping[str, Any] | None = None) -> None:
         """Ask for script data if the step saves an end, and only then decide."""
         script_data = None
         try:
-            if any(isinstance(decision, Save) for decision in step(self._lifecycle.copy())):
+            if saves:
                 script_data = self._script_data.ask(extra)
         finally:
             self._decide(step, script_data)

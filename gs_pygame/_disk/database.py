@@ -30,10 +30,27 @@ class Transaction:
         self._begun = False
 
     def __enter__(self) -> None:
-        self._begun = self._database.enter()
+        database = self._database
+        database.lock.acquire()
+        try:
+            if not database.connection.in_transaction:
+                database.begin()
+                self._begun = True
+        except BaseException as error:
+            database.lock.release()
+            if isinstance(error, sqlite3.Error):
+                raise as_ours(error) from error
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self._database.leave(self._begun, commit=error is None)
+        database = self._database
+        try:
+            if self._begun:
+                database.finish(commit=error is None)
+        except sqlite3.Error as failed:
+            raise as_ours(failed) from failed
+        finally:
+            database.lock.release()
         if isinstance(error, (sqlite3.Error, UnicodeDecodeError)):
             raise as_ours(error) from error
 
@@ -53,7 +70,7 @@ class Database:
         # SQLite lets a writer that finds another one sleep for a millisecond, where the other needs a tenth of that.
         self.turn = turn or threading.RLock()
         self._patience = patience
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._seen = self.read("PRAGMA data_version")
 
     def wait_at_most(self, patience: float) -> None:
@@ -66,7 +83,7 @@ class Database:
         it, which may flush the disk.
         """
         if self.path is not None:
-            with self._lock, suppress(sqlite3.Error):  # of a disk that has failed
+            with self.lock, suppress(sqlite3.Error):  # of a disk that has failed
                 self.connection.close()
 
     def transaction(self) -> Transaction:
@@ -75,42 +92,28 @@ class Database:
 
     def let_go(self) -> None:
         """This thread was interrupted: what it was about to write is not written, and it holds nothing."""
-        if self._lock.acquire(blocking=False):
+        if self.lock.acquire(blocking=False):
             self._roll_back()
-            let_go(self.turn, self._lock)
+            let_go(self.turn, self.lock)
 
-    def enter(self) -> bool:
-        """True if this begins a transaction, which is then to be left as well. Raises OutboxError."""
-        self._lock.acquire()
+    def begin(self) -> None:
+        """For Transaction. Raises OutboxBusyError and sqlite3.Error, having begun nothing."""
+        self._take_turn()
         try:
-            with translated():
-                if self.connection.in_transaction:
-                    return False
-                self._take_turn()
-                try:
-                    self.connection.execute("BEGIN IMMEDIATE")
-                except BaseException:
-                    self._roll_back()
-                    self.turn.release()
-                    raise
-            return True
+            self.connection.execute("BEGIN IMMEDIATE")
         except BaseException:
-            self._lock.release()
+            self._roll_back()
+            self.turn.release()
             raise
 
-    def leave(self, begun: bool, commit: bool) -> None:
-        """As `enter` said. Raises OutboxError, having written nothing, if it cannot be committed."""
+    def finish(self, commit: bool) -> None:
+        """For Transaction. Raises sqlite3.Error, having written nothing, if it cannot be committed."""
         try:
-            if begun:
-                try:
-                    if commit:
-                        with translated():
-                            self.connection.execute("COMMIT")
-                finally:
-                    self._roll_back()
-                    self.turn.release()
+            if commit:
+                self.connection.execute("COMMIT")
         finally:
-            self._lock.release()
+            self._roll_back()
+            self.turn.release()
 
     def _take_turn(self) -> None:
         """No other thread of this process writes."""
@@ -119,9 +122,11 @@ class Database:
 
     def _roll_back(self) -> None:
         """What has not been committed."""
-        with suppress(sqlite3.Error):  # it is closed
+        try:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
+        except sqlite3.Error:  # it is closed
+            pass
 
     def change(self, sql: str, *values: Any) -> int:
         """Run one statement in a transaction; the number of rows it changed."""
@@ -130,7 +135,7 @@ class Database:
 
     def read(self, sql: str, *values: Any) -> list[Any]:
         """What one statement finds, as of one moment."""
-        with self._lock:
+        with self.lock:
             try:
                 return self.connection.execute(sql, values).fetchall()
             except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -138,7 +143,7 @@ class Database:
 
     def rows(self, table: str, columns: str = "*") -> list[dict[str, Any]]:
         """All rows of `table`, by column, in the order of its first one."""
-        with self._lock, translated():
+        with self.lock, translated():
             found = self.connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1")
             names = [description[0] for description in found.description]
             return [dict(zip(names, row, strict=True)) for row in found]
@@ -156,7 +161,7 @@ class Database:
 
     def copy_to(self, path: Path) -> None:
         """Write all that it holds to a new file. A thread that may wait for a disk."""
-        with self._lock, translated(), closing(sqlite3.connect(path)) as copy:
+        with self.lock, translated(), closing(sqlite3.connect(path)) as copy:
             self.connection.backup(copy)
 
     def move_all(self) -> None:
@@ -186,7 +191,7 @@ class Database:
         The first write after a checkpoint begins the WAL anew, and flushes its header: were that lost in a power cut,
         frames of before and after would mix. It is ours: nobody's frame comes between, and none waits for the flush.
         """
-        with self._lock:
+        with self.lock:
             self._take_turn()
             try:
                 self.read("PRAGMA wal_checkpoint(PASSIVE)")

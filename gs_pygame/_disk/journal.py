@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from .._boundary import let_go
@@ -53,6 +53,9 @@ class Written:
     newest: str | None = None
     numbered: Mapping[str, Numbered] = field(default_factory=dict)
     open: tuple[Entry, ...] = ()
+
+    def going_on(self, entries: tuple[Entry, ...]) -> Written:
+        return Written(self.newest, self.numbered, entries)
 
 
 class Journal:
@@ -134,7 +137,7 @@ class Journal:
             yield
             open_ = self._written.open
             self._replace_line(lambda line: (*open_, *line))
-            self._written = replace(self._written, open=())
+            self._written = self._written.going_on(())
 
     def write(self, outbox: Callable[[], Outbox], wait: bool) -> bool:
         """Write what is in line; True if nothing is left. With `wait` False, give way to another thread that writes.
@@ -165,18 +168,18 @@ class Journal:
                     case Save(session_id, reason, active, wall):
                         ready = following is not None and isinstance(following.decision, Release)  # one change less
                         outbox.save(session_id, reason, active, wall, entry.script_data, ready)
-                        written = replace(written, open=(*written.open, entry))
+                        written = written.going_on((*written.open, entry))
                     case Withdraw(session_id):
                         if not outbox.withdraw(session_id):
                             lost.append(session_id)
                         kept = (known for known in written.open if not isinstance(known.decision, Save))
-                        written = replace(written, open=tuple(kept))
+                        written = written.going_on(tuple(kept))
                     case Release(session_id):
                         outbox.release(session_id)
-                        written = replace(written, open=())
+                        written = written.going_on(())
                     case Login(session_id):
                         outbox.set_player(session_id, entry.player_id or outbox.installation_id)
-                        written = replace(written, open=(*written.open, entry))
+                        written = written.going_on((*written.open, entry))
         self._written = written
         for session_id in lost:
             self._on_lost(session_id)

@@ -120,7 +120,8 @@ class FileLock:
                 os.close(self.descriptor)
 
     def __del__(self) -> None:
-        self.close()
+        if self._open:  # whoever was to have it was interrupted
+            self.close()
 
 
 def let_go() -> None:

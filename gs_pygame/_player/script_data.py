@@ -23,10 +23,10 @@ class ScriptData:
         """The present value with `extra`, as JSON; the last known one if it cannot be used, or if it is the function
         itself that brought us here. The game's thread, without a lock. Raises what the function raises that is no
         Exception."""
-        if self._is_asking():
+        source = self.source
+        if callable(source) and self._is_asking():
             return self.known
         try:
-            source = self.source
             value = (source() if callable(source) else source) or {}
             if extra:  # it goes along with this end, and belongs to no other
                 return dump_script_data({**value, **extra})

@@ -32,12 +32,10 @@ _TELLING = OUT | IN | {pygame.QUIT, pygame.WINDOWFOCUSLOST}
 
 
 class _Anything(dict[str, Any]):
-    """Equal to whatever it is compared with."""
+    """Equal to whatever it is compared with: by a function in C, since pygame loses what is raised meanwhile."""
 
     __hash__ = None
-
-    def __eq__(self, other: object) -> bool:
-        return True
+    __eq__ = object.__instancecheck__
 
 
 # An event equals one of its type whose dictionary is equal, so this one equals each QUIT. Looking for it among ten
