@@ -95,7 +95,7 @@ def install(
             asked.validate()
         _plugin._close("explicit")
     _asked = asked.as_asked()
-    _making = (SessionPlugin.newest,)
+    _making = (SessionPlugin._newest,)
     _plugin = make_plugin(settings)
     _making = None
     return _plugin
@@ -104,7 +104,7 @@ def install(
 def _close_what_nobody_was_given() -> None:
     """By an install() that was interrupted."""
     global _making
-    made = SessionPlugin.newest
+    made = SessionPlugin._newest
     if _making is not None and made is not None and made is not _plugin and made is not _making[0]:
         made.close()
     _making = None

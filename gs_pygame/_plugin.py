@@ -47,7 +47,7 @@ class SessionPlugin:
     to pygame whether the player is there (`pygame.key.get_focused`, `pygame.display.get_active`).
     """
 
-    newest: ClassVar[SessionPlugin | None] = None
+    _newest: ClassVar[SessionPlugin | None] = None
     """The last one that was made, or nearly so: whoever wanted it may have been interrupted."""
 
     def __init__(
@@ -77,7 +77,7 @@ class SessionPlugin:
         self._clock = clock or SystemClock()
         self._adapter, self._about = self._meet_pygame(focused, visible)
         self._watch = ExitWatch(self._close, self._forked)
-        SessionPlugin.newest = self
+        SessionPlugin._newest = self
         self._watch.start()  # before there is a session that it might have to end
         self._set_up()
 

@@ -17,7 +17,6 @@ Turn = Callable[[], "float | None"]
 """One pass of a loop. Returns the seconds until the next one is due, or None to sleep until woken."""
 
 
-
 class Bell:
     """Rung, it ends one wait, or the next. Any thread."""
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pygame
 import pytest
+from core_kit import NOBODY
 
 from gs_pygame import _install
 from gs_pygame._disk.outbox import Outbox
@@ -34,6 +37,16 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     pygame.event.clear()
     yield
     pygame.quit()
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder of an ordinary user's (NOBODY), which they can reach; pytest's own are for root alone."""
+    if getattr(os, "geteuid", lambda: None)() != 0:
+        pytest.fail("needs root") if os.environ.get("CI") and sys.platform == "linux" else pytest.skip("needs root")
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chown(folder, NOBODY, NOBODY)
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -26,6 +26,9 @@ ENDPOINT = "http://127.0.0.1:9"
 
 RUN = "run-1"
 
+NOBODY = 65534
+"""An ordinary user's number."""
+
 
 def start(outbox: Outbox, session_id: str = "s1", run: str = RUN, script: str = "{}", **given: str | None) -> Numbered:
     """Open a session."""

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pygame
 import pytest
-from core_fixtures import clean, outbox, path, screen
+from core_fixtures import clean, home, outbox, path, screen
 from disk_kit import Disk, mounted
 
 from gs_pygame import testing
 from gs_pygame.testing import Player
 
-__all__ = ["clean", "disk", "outbox", "path", "player", "screen"]
+__all__ = ["clean", "disk", "home", "outbox", "path", "player", "screen"]
 
 
 @pytest.fixture

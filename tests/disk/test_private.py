@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from core_kit import run, start
+from core_kit import NOBODY, run, start
 
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.private import make_folder
@@ -18,7 +15,6 @@ from gs_pygame._disk.runs import RunFile, recover_dead_runs
 from gs_pygame._patience import SILENT
 from gs_pygame._player.lifecycle import Progress
 
-PLAYER = 65534  # nobody
 ID = "12345678-1234-4234-8234-123456789abc"
 
 PLAYED_BY_ROOT = f"""
@@ -38,22 +34,12 @@ PLAYED_BY_THE_PLAYER = f"""
     from gs_pygame._disk.runs import recover_dead_runs
     from gs_pygame._disk.storage import Storage
     os.setgroups([])
-    os.setgid({PLAYER})
-    os.setuid({PLAYER})
+    os.setgid({NOBODY})
+    os.setuid({NOBODY})
     storage = Storage(Path(sys.argv[1]))
     recover_dead_runs(storage.outbox.games, storage.runs)
     print(storage.durable, *[(each.end.reason, each.end.active) for each in storage.outbox.games.ready(9)])
 """
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """The player's, which they can reach."""
-    if getattr(os, "geteuid", lambda: None)() != 0:
-        pytest.fail("needs root") if os.environ.get("CI") and sys.platform == "linux" else pytest.skip("needs root")
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        os.chown(folder, PLAYER, PLAYER)
-        yield Path(folder)
 
 
 def test_what_root_leaves_is_the_players(home: Path) -> None:
@@ -62,7 +48,7 @@ def test_what_root_leaves_is_the_players(home: Path) -> None:
     run(PLAYED_BY_ROOT, folder)
     made = [*home.rglob("*")]
     assert len(made) >= 7  # three folders, runs, the database and its two, the run file
-    assert {(path.stat().st_uid, path.stat().st_mode & 0o077) for path in made} == {(PLAYER, 0)}
+    assert {(path.stat().st_uid, path.stat().st_mode & 0o077) for path in made} == {(NOBODY, 0)}
     assert run(PLAYED_BY_THE_PLAYER, folder).stdout == "True ('abnormal', 12.5)\n"
 
 

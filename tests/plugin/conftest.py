@@ -1,5 +1,5 @@
 """Fixtures: those of what a game ships."""
 
-from core_fixtures import clean, outbox, path, screen
+from core_fixtures import clean, home, outbox, path, screen
 
-__all__ = ["clean", "outbox", "path", "screen"]
+__all__ = ["clean", "home", "outbox", "path", "screen"]

@@ -85,7 +85,7 @@ plugin.close()
 
 
 def test_a_storm_of_ctrl_c(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """The game catches each and plays on: both workers live, another thread is answered, all is on disk, each session
+    """The game catches each and plays on: all workers live, another thread is answered, all is on disk, each session
     has one end, and none is abnormal."""
     began = time.monotonic()
     game = run(GAME, tmp_path / "data", STORM_SECONDS, SEED, deadline=STORM_SECONDS + 20)
@@ -94,7 +94,7 @@ def test_a_storm_of_ctrl_c(tmp_path: Path, request: pytest.FixtureRequest) -> No
     assert told["interrupts"] > 10
     assert told["answered"] == 1
     assert told["in line"] == 0
-    assert told["threads"] == ["gs_pygame-courier", "gs_pygame-keeper"]
+    assert told["threads"] == ["gs_pygame-consent", "gs_pygame-courier", "gs_pygame-keeper"]
     assert told["durable"]
     assert told["error"] is None
     assert told["state"] == "active"

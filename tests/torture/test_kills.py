@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,8 @@ class Installation:
         return verdict
 
     def _ends(self, recorder: Recorder) -> dict[str, Recorded]:
-        outbox = Outbox(self.folder / "outbox.sqlite3")
-        outbox.close()
-        mine = outbox.installation_id
+        with closing(Outbox(self.folder / "outbox.sqlite3")) as outbox:
+            mine = outbox.installation_id
         return {key: end for key, end in recorder.ends.items() if end.session["installationId"] == mine}
 
 
