@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    _Adapter = logging.LoggerAdapter[logging.Logger]
+else:  # Python 3.10 takes no type there
+    _Adapter = logging.LoggerAdapter
 
 
-class _Log(logging.LoggerAdapter["logging.Logger"]):
+class _Log(_Adapter):
     """Any thread; best one that holds no lock."""
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
