@@ -113,7 +113,8 @@ def test_an_answer_before_the_request_is_read(server: FaultServer, destination: 
 
     server.script(and_408)
     assert destination.deliver(end()) == delivered()
-    assert destination.deliver(end()) in (delivered(), status(408))
+    broken_off = Retry(f"no connection to {HERE}: it broke off")
+    assert anywhere(destination.deliver(end())) in (delivered(), status(408), broken_off)
     assert destination.deliver(end()) == delivered()
 
 
