@@ -64,7 +64,7 @@ class SessionPlugin:
         self._engine: Engine | None = None
         self._answered: dict[str, Answered] = {}
         self._boundary = Boundary(self._let_go)
-        self._closing = False
+        self._closing: Reason | None = None
         self._consent_worker: Worker | None = None
         self._following = threading.RLock()
         self._heeded: Consent | None = None
@@ -262,22 +262,26 @@ class SessionPlugin:
                 self._engine = None
                 trouble = self._erase()
             heeded, self._heeded = self._heeded, choice.now()
+            made = None
             if self._heeded != "denied" and not self._closing:
-                self._go_on(since)
+                made = self._go_on(since)
             if self._engine and self._heeded != heeded:
                 self._engine.chosen()
             self._complain(trouble or choice.trouble())
-        if self._closing and self._engine:  # meanwhile, by the game's thread, which may have found none
-            self._end(self._engine, "quit")
+        if self._closing and made:  # meanwhile, by the game's thread, which may have found none
+            self._end(made, self._closing)
 
-    def _go_on(self, since: Instant | None) -> None:
-        """There is something to keep, and a session to be played. To be called again if it was interrupted."""
+    def _go_on(self, since: Instant | None) -> Engine | None:
+        """There is something to keep, and a session to be played. The engine if it is a new one. To be called again if
+        it was interrupted."""
         if self._engine is None:
             self._erased = False
             self._engine = self._made_engine()
-        if self._adapter.signals is not self._engine:
-            self._engine.begin(since)
-            self._adapter.signals = self._engine
+        if self._adapter.signals is self._engine:
+            return None
+        self._engine.begin(since)
+        self._adapter.signals = self._engine
+        return self._engine
 
     def _erase(self) -> str | None:
         """Nothing may be kept. Only then a yes that was said meanwhile holds, or a no is written for which a full disk
@@ -361,8 +365,8 @@ class SessionPlugin:
         if not self.settings.enabled:
             self.closed = True
             return
+        self._closing = reason
         self._adapter.unhook()
-        self._closing = True
         if self._consent_worker:
             self._consent_worker.stop(0.0)
         try:
