@@ -339,6 +339,7 @@ def test_settings_that_raise_when_they_are_compared(tmp_path: Path) -> None:
 
 def test_no_memory(tmp_path: Path, screen: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """MemoryError out of whatever a signal needs: nothing is raised, and the next call does what this one could not."""
+    handled = sys.exc_info()[0]  # tests that interrupt between two bytecodes may leave Python one
     player = Player()
     plugin = player.plugin(settings(tmp_path, hook=True))
     player.wait(10)
@@ -363,4 +364,4 @@ def test_no_memory(tmp_path: Path, screen: None, monkeypatch: pytest.MonkeyPatch
     plugin.close()
     ((reason, active),) = ends(tmp_path)
     assert (reason, round(active)) == ("quit", 28)
-    assert sys.exc_info()[0] is None
+    assert sys.exc_info()[0] is handled
