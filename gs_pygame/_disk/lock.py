@@ -63,9 +63,10 @@ class FileLock:
     Other OSErrors mean that the file cannot be opened. With `create` False a missing file is FileNotFoundError.
     """
 
+    _open = False
+
     def __init__(self, path: Path, create: bool = True) -> None:
         self.path = path
-        self._open = False
         self._key = os.path.realpath(path)
         with _guard:
             if self._key in _held:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from core_kit import begin, choose
+from core_kit import NOBODY, begin, choose
 from disk_kit import new_player, played
 
 from gs_pygame._disk import consent
@@ -76,20 +76,26 @@ def a_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def forbidden(path: Path) -> None:
-    path.write_text("granted")
-    path.chmod(0)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX's kinds of files")
-@pytest.mark.parametrize("spoil", [a_folder, a_link, a_pipe, forbidden])
+@pytest.mark.parametrize("spoil", [a_folder, a_link, a_pipe])
 def test_what_is_no_file_is_no_consent(tmp_path: Path, spoil: Any) -> None:
     """Nor is what cannot be opened; and nobody waits for it."""
     spoil(tmp_path / "consent")
-    if spoil is forbidden and os.access(tmp_path / "consent", os.R_OK):
-        pytest.skip("root reads all")
     assert Choice(tmp_path, "granted").now() == "pending"
     assert consent.from_outside(tmp_path).may_send() is False
+
+
+def test_what_may_not_be_read_is_no_consent(home: Path) -> None:
+    """A file of another user's, to an ordinary one."""
+    (home / "consent").write_text("granted")
+    (home / "consent").chmod(0)
+    choice = Choice(home, "granted")
+    os.seteuid(NOBODY)
+    try:
+        now = choice.now()
+    finally:
+        os.seteuid(0)
+    assert now == "pending"
 
 
 def test_it_is_spoiled_in_play(tmp_path: Path) -> None:
