@@ -143,6 +143,16 @@ PLACES: dict[str, Callable[[Author], object]] = {
 }
 
 
+def at_the_next_start(author: Author, folder: Path) -> list[Any]:
+    """The ends that are delivered then."""
+    _install._plugin = None
+    with testing.game(folder) as later:
+        author.player = later
+        author.install()
+        later.wait(1)
+        return list(later.ends)
+
+
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("deed", DEEDS)
 def test_script_data_may_do_anything(
@@ -172,12 +182,7 @@ def test_script_data_may_do_anything(
         author.plugin.start_session()
         player.wait(5)
         author.plugin.close()
-    _install._plugin = None
-    with testing.game(tmp_path) as later:
-        author.player = later
-        author.install()
-        later.wait(1)
-        ends = [*player.ends, *later.ends]
+    ends = [*player.ends, *at_the_next_start(author, tmp_path)]
     played = {Author.denies: 0, Author.denies_and_grants: 5}.get(deed, 15)  # type: ignore[call-overload]
     assert "abnormal" not in [end.reason for end in ends]
     assert len({end.session_id for end in ends}) == len(ends)
@@ -214,15 +219,10 @@ def test_a_callback_may_do_anything(
         assert author.told[:3] == [1, 2, 3]
         assert len(answers) == (3 if callback == "send" else 0)
         author.plugin.close()
-    _install._plugin = None
-    with testing.game(tmp_path) as later:
-        author.player = later
-        author.install()
-        later.wait(1)
-        ends = [*player.ends, *later.ends]
-        assert "abnormal" not in [end.reason for end in ends]
-        assert len({end.session_id for end in ends}) == len(ends)
-        assert len(author.told) == len(set(author.told)) or deed is Author.denies_and_grants
+    ends = [*player.ends, *at_the_next_start(author, tmp_path)]
+    assert "abnormal" not in [end.reason for end in ends]
+    assert len({end.session_id for end in ends}) == len(ends)
+    assert len(author.told) == len(set(author.told)) or deed is Author.denies_and_grants
 
 
 def test_the_games_lock_in_two_threads(tmp_path: Path, screen: None) -> None:
