@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ._disk.consent import Consent
 from ._errors import AlreadyInstalledError, NotInstalledError
 from ._messages import EndSessionResponse, Reason
 from ._plugin import SessionPlugin
-from ._settings import Consent, OnDelivered, ScriptData, Settings
+from ._settings import OnDelivered, ScriptData, Settings
 from ._time import Instant
 
 _plugin: SessionPlugin | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._boundary import Boundary, called_by_the_game, calls_the_game, let_go
 from ._disk import lock
-from ._disk.consent import CONSENTS, Choice
+from ._disk.consent import CONSENTS, Choice, Consent
 from ._disk.erasure import erase
 from ._engine import Engine
 from ._errors import OutboxError, PygameNotFoundError
@@ -21,7 +21,7 @@ from ._log import log
 from ._messages import EndSessionResponse, Reason, Session, Status, about_json
 from ._patience import HEARTBEAT, WAIT_AT_EXIT
 from ._player.exits import ExitWatch, reason_of
-from ._settings import Consent, Settings, is_text
+from ._settings import Settings, is_text
 from ._time import Clock, Instant, SystemClock, Worker
 from ._version import __version__
 from .destinations import Destination, GameSparks

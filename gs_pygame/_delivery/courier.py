@@ -76,6 +76,7 @@ class Courier:
         self._idle_from: float | None = None  # on the elapsed clock; None: the destination holds nothing
         self._said: set[str] = set()
         self.line = Line()
+        self.is_second = False  # another copy delivers, or did when we looked last
 
     def nudge(self) -> None:
         """There is hope: try in the next turn, whatever the backoff says. Any thread."""
@@ -106,11 +107,14 @@ class Courier:
         try:
             queue = self._outbox.ready(self._batch_size)
             if queue and not self._has_turn:
-                if not self._take_turn():
+                self.is_second = not self._take_turn()
+                if self.is_second:
                     return self._lock_wait
                 queue = self._outbox.ready(self._batch_size)  # again: another copy may just have delivered these
-            if not queue:
+            if not queue and self._has_turn:
                 self._free_turn()
+                return 0.0  # to look once more: who was second may have left its ends to us
+            if not queue:
                 self._rest()
                 return None
             return self._deliver(queue)

@@ -28,8 +28,10 @@ from .._disk.lock import FileLock
 from .._disk.outbox import Outbox
 from .._disk.runs import recover_dead_runs
 from .._errors import OutboxError
+from .._messages import End
 from .._patience import AFTER_THE_EXIT, ARRIVING, HELPER_IDLE, HELPER_TURN_WAIT, LOOK_AT_EXIT, LOOK_IN_PLAY
 from .._time import Backoff, SystemClock
+from ..destinations import Outcome
 from ..destinations.gamesparks import GameSparks
 from .courier import Courier
 from .process import NUDGE, STOP
@@ -103,15 +105,26 @@ def serve(pipe: IO[bytes], outbox: str, run_file: str, run: str, number: int, de
         ears = _Ears(pipe, presence)
         logging.getLogger("gs_pygame").addHandler(ears)
         try:
-            import gs_pygame.destinations._http  # noqa: F401
-        except ImportError as error:
+            _Helper(ears, presence, Path(outbox), Path(run_file), run, number, _Sender(**destination)).run()
+        except _CannotSend as error:
             _say_why_not(Path(outbox), run, number, error)
-        else:
-            _Helper(ears, presence, Path(outbox), Path(run_file), run, number, GameSparks(**destination)).run()
         presence.end()
 
 
-def _say_why_not(path: Path, run: str, number: int, error: ImportError) -> None:
+class _CannotSend(BaseException):
+    """What sends cannot be imported: no fault of a destination's, and nothing to try again."""
+
+
+class _Sender(GameSparks):
+    def deliver(self, end: End) -> Outcome:
+        try:
+            import gs_pygame.destinations._http  # noqa: F401 - only now: most helpers of killed games send nothing
+        except ImportError as error:
+            raise _CannotSend(error) from error
+        return super().deliver(end)
+
+
+def _say_why_not(path: Path, run: str, number: int, error: _CannotSend) -> None:
     """For the game to log, which delivers by itself after a second one. The number is none of a helper that works."""
     why = f"gs_pygame: a helper process cannot deliver for the game, which does so by itself: {error}"
     with closing(Outbox(path)) as outbox:
@@ -216,10 +229,13 @@ class _Helper:
         return True
 
     def _finish(self) -> None:
-        """Deliver what the game left. What cannot be delivered now, the next start does."""
+        """Deliver what the game left. What cannot be delivered now, the next start does; what another delivers, that
+        one."""
         give_up = time.monotonic() + AFTER_THE_EXIT
         recover_dead_runs(self._outbox, self._run_file.parent)
         while self._may_send() and (delay := self._turn()) is not None and time.monotonic() + delay < give_up:
+            if self._courier.is_second:
+                break
             time.sleep(min(delay, HELPER_TURN_WAIT))
         self._outbox.prune()
         self._courier.close()

@@ -16,7 +16,7 @@ from network_kit import DEADLINE, eventually, put
 
 from gs_pygame import End, EndSessionResponse
 from gs_pygame._disk.lock import FileLock
-from gs_pygame._disk.outbox import Outbox
+from gs_pygame._disk.outbox import Outbox, Queued
 from gs_pygame._patience import TURN_WAIT
 from gs_pygame.destinations import Outcome, Pause, Retry
 from gs_pygame.testing import FakeClock, FaultServer, Request, Wire
@@ -55,6 +55,30 @@ def test_what_another_copy_just_delivered_is_not_sent_again(scene: Scene, monkey
     first, second = scene.put(2)
     scene.wait()
     assert scene.attempts == [second]
+
+
+def test_who_is_second_may_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that has seen another one deliver may go: what it had written just before is delivered, even if the other
+    had already found nothing more to do."""
+    clock = FakeClock()
+    one, two = Scene(tmp_path, clock), Scene(tmp_path, clock)
+    left: list[str] = []
+    really = one.courier._outbox.ready
+
+    def ready(limit: int) -> list[Queued]:
+        queue = really(limit)
+        if not queue and one.attempts and not left:
+            left.extend(put(two.outbox, 1))
+            two.courier.turn()
+            assert two.courier.is_second
+            two.courier.close()
+        return queue
+
+    monkeypatch.setattr(one.courier._outbox, "ready", ready)
+    ids = one.put()
+    clock.advance(0.001)
+    assert one.delivered == ids + left
+    assert len(left) == 1
 
 
 @pytest.mark.parametrize("outcome", [OFFLINE, Pause("HTTP 403"), Retry("HTTP 429", after=HOUR)])

@@ -14,8 +14,7 @@ from core_kit import NOBODY, begin, choose
 from disk_kit import new_player, played
 
 from gs_pygame._disk import consent
-from gs_pygame._disk.consent import Choice
-from gs_pygame._settings import Consent
+from gs_pygame._disk.consent import Choice, Consent
 
 SPOILED: dict[str, bytes] = {
     "empty": b"",
