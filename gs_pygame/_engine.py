@@ -25,7 +25,7 @@ from ._disk.outbox import Receipt
 from ._disk.storage import Storage
 from ._errors import OutboxBusyError, OutboxError
 from ._keeper import Keeper
-from ._messages import Reason, Session, Status, to_datetime
+from ._messages import Consent, Reason, Session, Status, to_datetime
 from ._patience import ERASE_PATIENCE, EXIT_PATIENCE, FLUSH_STEP, GAME_PATIENCE, HEARTBEAT, OVERDUE
 from ._player.lifecycle import Decision, Lifecycle, Progress, Save
 from ._player.script_data import ScriptData
@@ -39,8 +39,9 @@ Step = Callable[[Lifecycle], list[Decision]]
 
 class Engine:
     """One run of a game. `about`: JSON on game and platform. `folder`: where everything lies on disk. `arguments`:
-    those of GameSparks if the destination is none of the game's own, so that a helper process may deliver. No session
-    and no thread is there before `begin`.
+    those of GameSparks if the destination is none of the game's own, so that a helper process may deliver. `on_choice`:
+    called when the player has chosen otherwise, mostly by the keeper's thread. No session and no thread is there before
+    `begin`.
 
     From `due` on, on the clock's `tick`, a hooked call must look closer than at the focus: at once while `alert` is
     True. Read without a lock in every frame. `inside`: the tick at which the game went into a call of pygame that may
@@ -57,6 +58,7 @@ class Engine:
         player_id: str | None,
         about: str,
         choice: Choice,
+        on_choice: Callable[[], None],
         arguments: dict[str, Any] | None = None,
     ) -> None:
         self.alert = False
@@ -66,6 +68,8 @@ class Engine:
         self._script_data = ScriptData(script_data)
         self._player_id = player_id
         self._choice = choice
+        self._heeded = choice.now()
+        self._on_choice = on_choice
         self._leaving = False
         self._stopped = False
         self._left = False
@@ -249,8 +253,11 @@ class Engine:
 
     def may_keep(self) -> bool:
         """Whether anything may be kept. Once it may not, nothing is written any more. Looks at the disk."""
-        if not self._choice.may_keep():
+        choice = self._choice.now()
+        if choice == "denied":
             self._journal.silent = True
+        if choice != self._heeded:
+            self._on_choice()
         return not self._journal.silent
 
     def write(self) -> bool:
@@ -411,11 +418,13 @@ class Engine:
             self.trouble(error)
             return False
 
-    def chosen(self) -> None:
-        """The player has chosen whether what is kept may be sent."""
-        if not self._choice.may_send():
-            self._delivery.stop()
-        self._courier_worker.wake()
+    def heed(self, choice: Consent) -> None:
+        """That is what the player has chosen: whether what is kept may be sent."""
+        if choice != self._heeded:
+            self._heeded = choice
+            if choice != "granted":
+                self._delivery.stop()
+            self._courier_worker.wake()
 
     def flush(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until nothing is ready. The caller's thread waits."""

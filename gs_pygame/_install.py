@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ._disk.consent import Consent
 from ._errors import AlreadyInstalledError, NotInstalledError
-from ._messages import EndSessionResponse, Reason
+from ._messages import Consent, EndSessionResponse, Reason
 from ._plugin import SessionPlugin
 from ._settings import OnDelivered, ScriptData, Settings
 from ._time import Instant

@@ -14,6 +14,9 @@ from typing import Any, Literal
 Reason = Literal["background", "quit", "crash", "abnormal", "suspend", "explicit"]
 """Why a session ended. `abnormal`: the process died and a later start found out (the word is Sentry's)."""
 
+Consent = Literal["granted", "pending", "denied"]
+"""What the player lets us do: keep and send, keep, neither."""
+
 JSON = dict[str, Any]
 
 SCRIPT_DATA_LIMIT = 64 * 1024

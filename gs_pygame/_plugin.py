@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 import os
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._boundary import Boundary, called_by_the_game, calls_the_game, let_go
+from ._boundary import Boundary, called_by_the_game, calls_the_game
 from ._disk import lock
-from ._disk.consent import CONSENTS, Choice, Consent
-from ._disk.erasure import erase
+from ._disk.consent import CONSENTS, Choice
 from ._engine import Engine
-from ._errors import OutboxError, PygameNotFoundError
+from ._errors import PygameNotFoundError
+from ._following import Following
 from ._log import log
-from ._messages import EndSessionResponse, Reason, Session, Status, about_json
-from ._patience import HEARTBEAT, WAIT_AT_EXIT
+from ._messages import Consent, EndSessionResponse, Reason, Session, Status, about_json
+from ._patience import WAIT_AT_EXIT
 from ._player.exits import ExitWatch, reason_of
 from ._settings import Settings, is_text
-from ._time import Clock, Instant, SystemClock, Worker
+from ._time import Clock, Instant, SystemClock
 from ._version import __version__
 from .destinations import Destination, GameSparks
 
@@ -61,15 +61,10 @@ class SessionPlugin:
     ) -> None:
         self.settings = settings.resolved(os.environ)
         self.closed = False
-        self._engine: Engine | None = None
+        self._following: Following | None = None
         self._answered: dict[str, Answered] = {}
         self._boundary = Boundary(self._let_go)
-        self._closing: Reason | None = None
-        self._consent_worker: Worker | None = None
-        self._following = threading.RLock()
-        self._heeded: Consent | None = None
-        self._erased = False
-        self._trouble: str | None = None
+        self._closing: Reason = "quit"
         if not self.settings.enabled:
             return
         self.settings.validate(needs_endpoint=destination is None)
@@ -83,8 +78,15 @@ class SessionPlugin:
 
     @called_by_the_game(None)
     def _set_up(self) -> None:
-        self._folder = self.settings.folder.absolute()  # a game may change its working directory later
-        self._choice = Choice(self._folder, self.settings.consent)
+        folder = self.settings.folder.absolute()  # a game may change its working directory later
+        self._following = Following(
+            folder,
+            self.settings.consent,
+            self._clock,
+            self._adapter,
+            lambda choice, changed: self._made_engine(folder, choice, changed),
+            lambda engine: self._end(engine, self._closing),
+        )
         self._begin(self._clock.now())
         if self.settings.hook:
             self._adapter.hook()
@@ -162,10 +164,8 @@ class SessionPlugin:
         """
         if choice not in CONSENTS:
             log.error("gs_pygame: set_consent(%r) is ignored: allowed is one of %s", choice, CONSENTS)
-        elif self.settings.enabled and not self.closed:
-            with self._following:
-                self._choice.make(choice)
-                self._follow()
+        elif self._following:
+            self._following.choose(choice)
 
     @called_by_the_game(False)
     def flush(self, timeout: float) -> bool:
@@ -228,11 +228,17 @@ class SessionPlugin:
         )
         return adapter, about
 
+    @property
+    def _engine(self) -> Engine | None:
+        return self._following.engine if self._following else None
+
+    @property
+    def _trouble(self) -> str | None:
+        return self._following.trouble if self._following else None
+
     def _begin(self, since: Instant) -> None:
-        self._choice.note()
-        self._follow(since)
-        self._consent_worker = self._clock.worker("consent", self._beat, lambda: None)
-        self._consent_worker.start()
+        assert self._following is not None
+        self._following.begin(since)
 
     @called_by_the_game(None)
     def _adopt(self, settings: Settings) -> None:
@@ -242,77 +248,17 @@ class SessionPlugin:
         if engine:
             engine.set_script_data(settings.script_data)
 
-    def _beat(self) -> float:
-        self._follow()
-        return HEARTBEAT
-
-    def _follow(self, since: Instant | None = None) -> None:
-        """Do as the player has chosen, in whichever copy of the game. Any thread; a denial waits for the disk."""
-        with self._following:
-            if self.closed:
-                return
-            choice, engine = self._choice, self._engine
-            if choice.made == "denied" or choice.now() != "denied":
-                choice.settle()
-            trouble = None
-            if choice.now() == "denied" or (engine and engine.is_silent):
-                self._adapter.signals = None
-                if engine:
-                    engine.silence()
-                self._engine = None
-                trouble = self._erase()
-            heeded, self._heeded = self._heeded, choice.now()
-            made = None
-            if self._heeded != "denied" and not self._closing:
-                made = self._go_on(since)
-            if self._engine and self._heeded != heeded:
-                self._engine.chosen()
-            self._complain(trouble or choice.trouble())
-        if self._closing and made:  # meanwhile, by the game's thread, which may have found none
-            self._end(made, self._closing)
-
-    def _go_on(self, since: Instant | None) -> Engine | None:
-        """There is something to keep, and a session to be played. The engine if it is a new one. To be called again if
-        it was interrupted."""
-        if self._engine is None:
-            self._erased = False
-            self._engine = self._made_engine()
-        if self._adapter.signals is self._engine:
-            return None
-        self._engine.begin(since)
-        self._adapter.signals = self._engine
-        return self._engine
-
-    def _erase(self) -> str | None:
-        """Nothing may be kept. Only then a yes that was said meanwhile holds, or a no is written for which a full disk
-        had no room before. What is in the way, or None."""
-        choice = self._choice
-        if self._erased and not choice.made:
-            return None
-        try:
-            self._erased = erase(self._folder)
-        except (OSError, OutboxError) as error:
-            return f"what was kept in {self._folder} is not erased yet: {error}"
-        if not self._erased and choice.made in ("granted", "pending"):
-            return "the player's yes is not heeded yet: another copy of the game is still to hear of the no before it"
-        choice.settle()
-        return None
-
-    def _complain(self, trouble: str | None) -> None:
-        if trouble and trouble != self._trouble:
-            log.error("gs_pygame: %s", trouble)
-        self._trouble = trouble
-
-    def _made_engine(self) -> Engine:
+    def _made_engine(self, folder: Path, choice: Choice, changed: Callable[[], None]) -> Engine:
         return Engine(
             self._clock,
             self._destination or GameSparks(**self._gamesparks()),
-            self._folder,
+            folder,
             self.settings.grace,
             self.settings.script_data,
             self.settings.player_id,
             self._about,
-            self._choice,
+            choice,
+            changed,
             None if self._destination else self._gamesparks(),
         )
 
@@ -367,14 +313,17 @@ class SessionPlugin:
             return
         self._closing = reason
         self._adapter.unhook()
-        if self._consent_worker:
-            self._consent_worker.stop(0.0)
+        following = self._following
+        if following:  # else the construction was interrupted
+            following.stop()
         try:
             while self._engine:  # script_data may have the player deny, and consent again
                 self._end(self._engine, reason)
         finally:
             if self._engine is None:  # else an exception came up before: it is closed later, at the exit if need be
                 self._watch.stop()
+                if following:
+                    following.leave()
                 self.closed = True
 
     def _end(self, engine: Engine, reason: Reason) -> None:
@@ -392,13 +341,14 @@ class SessionPlugin:
             if engine.session_id is None:
                 engine.stop(after=how == "after")
                 engine.join()
-                if self._engine is engine:
-                    self._engine = None
+                if self._following and self._following.engine is engine:
+                    self._following.engine = None
 
     def _let_go(self) -> None:
         """An exception has come up in here: nothing is held any more."""
-        let_go(self._following)
         lock.let_go()
+        if self._following:
+            self._following.let_go()
         if self._engine:
             self._engine.let_go()
 
@@ -406,6 +356,6 @@ class SessionPlugin:
         """A forked child is not the game: it leaves the session, and every file, to its parent."""
         self._adapter.unhook()
         self.closed = True
-        self._inherited, self._engine = self._engine, None
+        self._inherited = self._following.leave() if self._following else None
         if self._inherited:
             self._inherited.forked()

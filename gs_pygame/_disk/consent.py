@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
+from .._messages import Consent
 from .lock import FileLock
 from .private import make_folder, own
 
-Consent = Literal["granted", "pending", "denied"]
 CONSENTS: tuple[Consent, ...] = get_args(Consent)
 _NAME = "consent"
 _AWAITED = "consent.awaited"

@@ -16,8 +16,8 @@ from cli_kit import DELIVERING, PLAYING, Command, busy, everything, fill, fill_w
 from core_kit import begin, choose, environment, ids
 
 from gs_pygame._disk import consent
-from gs_pygame._disk.consent import Consent
 from gs_pygame._disk.outbox import Outbox
+from gs_pygame._messages import Consent
 from gs_pygame.testing import FaultServer, Request, Wire, replies
 
 SECRET = "hush-hush"
