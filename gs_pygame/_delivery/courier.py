@@ -177,20 +177,22 @@ class Courier:
 
     def _record(self, tried: list[tuple[Queued, Outcome]], failing: Queued | None) -> float:
         """Write down what came of those that were `tried`; `failing` was passed by. Seconds until the next turn."""
-        receipts, rejected, unsettled = [], None, None
+        receipts, rejected, unsettled, given_up = [], None, None, []
         with self._outbox.transaction():
             for queued, outcome in tried:
                 if isinstance(outcome, Delivered):
                     self._outbox.deliver(queued.end.session_id, outcome.response, self._run)
                     receipts.append(Receipt(queued.end, outcome.response))
                 elif isinstance(outcome, Rejected):
-                    self._reject(queued, outcome.error)
+                    given_up.append(self._reject(queued, outcome.error))
                     rejected = outcome.error
                 elif unsettled is None:
                     unsettled = outcome
                     self._mark(queued, outcome)
             if receipts and failing:
-                self._step_aside(failing)
+                given_up += self._step_aside(failing)
+        for words in given_up:  # only now: a log handler of the game's may do anything
+            self._say(logging.WARNING, words)
         for receipt in receipts:
             self._on_receipt(receipt)
         if receipts or rejected:
@@ -221,16 +223,18 @@ class Courier:
         self._backoff.reset()
         self._said.clear()
 
-    def _step_aside(self, failing: Queued) -> None:
-        """Others get through where this one does not: it goes last, and in the end it is set aside for good."""
+    def _step_aside(self, failing: Queued) -> list[str]:
+        """Others get through where this one does not: it goes last, and in the end it is set aside for good, of which
+        there is something to say."""
         if failing.passes + 1 >= PASSES:
-            self._reject(failing, f"{STRIKES * PASSES} server errors while others were accepted")
-        else:
-            self._outbox.send_to_back(failing.end.session_id)
+            return [self._reject(failing, f"{STRIKES * PASSES} server errors while others were accepted")]
+        self._outbox.send_to_back(failing.end.session_id)
+        return []
 
-    def _reject(self, queued: Queued, error: str) -> None:
+    def _reject(self, queued: Queued, error: str) -> str:
+        """It is kept, and not tried again; what is to be said of it."""
         self._outbox.reject(queued.end.session_id, error)
-        self._say(logging.WARNING, f"the end of session {queued.end.number} is rejected, and kept: {error}")
+        return f"the end of session {queued.end.number} is rejected, and kept: {error}"
 
     def _wait(self, seconds: float) -> float:
         """Wait without the lock: what keeps us from delivering need not keep another copy from it."""

@@ -68,6 +68,29 @@ def test_a_rejected_end_is_kept_and_the_next_one_goes(scene: Scene, log: Log) ->
     assert log.ours() == ['gs_pygame: the end of session 1 is rejected, and kept: {"playerId": "UNKNOWN"}']
 
 
+def test_a_log_handler_may_do_anything(scene: Scene) -> None:
+    """It is called with no transaction open: what it does to the outbox it does at once."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "is rejected" in record.getMessage():
+                asked.append(scene.outbox.counts().rejected)
+                scene.put()
+
+    asked: list[int] = []
+    scene.outbox.wait_at_most(0.0)
+    logger, handler = logging.getLogger("gs_pygame"), Handler()
+    logger.addHandler(handler)
+    try:
+        scene.comes(Rejected("no"))
+        scene.put()
+        scene.wait()
+    finally:
+        logger.removeHandler(handler)
+    assert asked == [1]
+    assert len(scene.attempts) == 2
+
+
 def test_without_consent_nothing_is_sent(scene: Scene) -> None:
     """Nothing goes out, and nobody is kept from delivering; with consent everything goes."""
     scene.may_send = False
