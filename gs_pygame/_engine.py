@@ -256,7 +256,7 @@ class Engine:
         choice = self._choice.now()
         if choice == "denied":
             self._journal.silent = True
-        if choice != self._heeded:
+        if choice != self._heeded or self._choice.made:
             self._on_choice()
         return not self._journal.silent
 

@@ -55,7 +55,8 @@ class Following:
         """Game: it has started. Raises what its functions raise that is no Exception, as `choose` does."""
         self._choice.note()
         self._follow(since)
-        self._go_on_looking()
+        if self._is_unsettled():
+            self.changed()
 
     def choose(self, choice: Consent) -> None:
         """Game: the player has chosen. A denial waits for the disk."""
@@ -63,8 +64,8 @@ class Following:
             if self._over:
                 return
             self._choice.make(choice)
+            self.changed()  # should this call be interrupted, it is followed all the same
             self._follow()
-        self._go_on_looking()
 
     def changed(self) -> None:
         """The choice is another one, or is to be looked at again. Any thread."""
@@ -85,10 +86,6 @@ class Following:
     def let_go(self) -> None:
         """This thread was interrupted, and holds nothing."""
         let_go(self._lock)
-
-    def _go_on_looking(self) -> None:
-        if self._is_unsettled():
-            self.changed()
 
     def _turn(self) -> float | None:
         self._follow()

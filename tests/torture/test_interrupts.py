@@ -20,6 +20,8 @@ import pytest
 
 import gs_pygame
 from gs_pygame import SessionPlugin, _install, testing
+from gs_pygame._disk.consent import load
+from gs_pygame._disk.erasure import is_left
 from gs_pygame._player import exits
 from gs_pygame._player.lifecycle import HEARTBEAT
 from gs_pygame.destinations import Retry
@@ -241,18 +243,53 @@ def in_another_thread(plugin: SessionPlugin) -> None:
     assert not thread.is_alive(), "a lock was kept"
 
 
+def denied(folder: Path, interrupter: Interrupter) -> None:
+    """A game that is interrupted while it takes back the consent. If that was heard at all, it is followed."""
+    ready()
+    with testing.game(folder) as player:
+        scene = Scene(player)
+        following = scene.install()._following
+        assert following is not None
+        scene.plays(3)
+        with suppress(KeyboardInterrupt):
+            interrupter.call(lambda: scene.plugin.set_consent("denied"))
+        was_heard = following._choice.now() == "denied"
+        player.clock.advance(2 * HEARTBEAT)
+        pygame.event.get()
+        assert (scene.plugin.session is None) == was_heard
+        assert scene.plugin.status().last_error is None
+        if was_heard:
+            assert load(following._folder) == "denied"
+            assert not is_left(following._folder)
+        scene.plugin.set_consent("granted")
+        player.clock.advance(HEARTBEAT)
+        scene.plays(1)
+        assert scene.plugin.session is not None
+        assert scene.plugin.status().durable
+    _install._plugin = None
+
+
 @pytest.mark.parametrize("name", DEEDS)
 def test_ctrl_c_at_every_point(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Whatever the game was doing, it plays on, and its sessions end once, as long as they were."""
+    try_all(lambda folder, interrupter: tried(folder, name, interrupter), tmp_path, request)
+
+
+def test_ctrl_c_amid_a_denial(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """What was heard of it is followed, and nothing is left of the player; a yes after it is heard, too."""
+    try_all(denied, tmp_path, request)
+
+
+def try_all(attempt: Callable[[Path, Interrupter], None], tmp_path: Path, request: pytest.FixtureRequest) -> None:
     counted = Interrupter()
-    tried(tmp_path / "0", name, counted)
+    attempt(tmp_path / "0", counted)
     step = max(1, counted.points // INTERRUPTS)
     broken = []
     points = range(1 + SEED % step, counted.points + 1, step)
     for at in points:
         interrupter = Interrupter(at)
         try:
-            tried(tmp_path / str(at), name, interrupter)
+            attempt(tmp_path / str(at), interrupter)
         except Exception as error:  # noqa: BLE001 - all of them are looked for
             broken.append(f"{at}, {interrupter.where}: {error!r}"[:300])
             let_go()
