@@ -81,26 +81,32 @@ def _measure() -> None:
             looks = []
             for _ in range(round(seconds / LOOK)):
                 play(subject, LOOK)
-                looks.append(_look())
+                looks.append(_look(task["folder"]))
             found.append([max(each) for each in zip(*looks, strict=True)])
         else:
             play(subject, seconds)
-            found.append(_look())
+            found.append(_look(task["folder"]))
     answer(sys.argv, found)
     os._exit(0)
 
 
-def _look() -> list[float]:
-    """Megabytes, threads, megabytes of other processes."""
+def _look(folder: str) -> list[float]:
+    """Megabytes, threads, megabytes of other processes: the game's children, and whoever works in its `folder`, as a
+    helper does that is nobody's child."""
     import psutil
 
     process = psutil.Process()
-    others = 0
-    for child in process.children(recursive=True):
+    others = {child.pid: child for child in process.children(recursive=True)}
+    for other in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if other.pid != process.pid and Path(other.cwd()).is_relative_to(folder):
+                others[other.pid] = other
+    used = 0
+    for other in others.values():
         with contextlib.suppress(psutil.Error):  # it has just gone
-            if child.cmdline() != process.cmdline():  # else it is just being started, and has the game's memory still
-                others += child.memory_full_info().uss
-    return [process.memory_info().rss / MEGABYTE, process.num_threads(), others / MEGABYTE]
+            if other.cmdline() != process.cmdline():  # else it is just being started, and has the game's memory still
+                used += other.memory_full_info().uss
+    return [process.memory_info().rss / MEGABYTE, process.num_threads(), used / MEGABYTE]
 
 
 if __name__ == "__main__":
