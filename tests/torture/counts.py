@@ -41,7 +41,7 @@ def _number(name: str, default: int) -> int:
 KILLS = _number("KILLS", 100)
 """Games that are played; all but a few are killed."""
 
-LANES = _number("LANES", 10)
+LANES = _number("LANES", 4)
 """Installations that are played on at the same time."""
 
 DELIVERER_KILLS = _number("DELIVERER_KILLS", 40)
