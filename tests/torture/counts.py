@@ -2,9 +2,9 @@
 
 Large, by hand, from the project's root (the times are those of two cores):
 
-    # 10,000 games killed: a quarter of an hour
+    # 10,000 games killed: an hour
     GS_PYGAME_KILLS=10000 python -m pytest tests/torture/test_kills.py::test_kills
-    # 2,000 deliverers killed: three minutes
+    # 2,000 deliverers killed: three minutes and more
     GS_PYGAME_DELIVERER_KILLS=2000 python -m pytest tests/torture/test_kills.py::test_killed_deliverers
     # eight copies for ten minutes; with 30 seconds and more, some are stopped for longer than a suspend is told by
     GS_PYGAME_COPIES=8 GS_PYGAME_COPIES_SECONDS=600 python -m pytest tests/torture/test_kills.py::test_copies
