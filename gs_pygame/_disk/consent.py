@@ -84,9 +84,6 @@ class Choice:
             return there
         return "denied" if there == "denied" else made
 
-    def may_keep(self) -> bool:
-        return self.now() != "denied"
-
     def may_send(self) -> bool:
         return self.now() == "granted"
 
