@@ -28,7 +28,7 @@ class Hook(StandIn):
         self._name = name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        result = self.original(*args, **kwargs)
+        result = self.original(*args, **kwargs) if kwargs else self.original(*args)  # `**` copies, even what is empty
         return self.after(result) or result
 
     def put(self) -> None:
@@ -58,7 +58,7 @@ class HoldingHook(Hook):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._goes_in()
         try:
-            result = self.original(*args, **kwargs)
+            result = self.original(*args, **kwargs) if kwargs else self.original(*args)
         finally:
             self._comes_out()
         return self.after(result) or result

@@ -49,7 +49,7 @@ def run(quick: bool) -> Row:
     row.budgets = [
         Budget("event.get, 10 events: added", 1000.0, row.value("gs_pygame", "added, 10 events"), "ns"),
         Budget(
-            "event.get, 10 events: over an empty wrapper", 6.0, row.ratio("gs_pygame", "added, 10 events") or 0.0, "x"
+            "event.get, 10 events: over an empty wrapper", 3.6, row.ratio("gs_pygame", "added, 10 events") or 0.0, "x"
         ),
     ]
     row.notes.append("No peer is here: none watches the events, or the game hands them over itself (Bugnet).")
