@@ -102,6 +102,9 @@ TURN_WAIT = 2.0
 HELPER_TURN_WAIT = 0.1
 """and until a helper does, which has not much time."""
 
+RECEIPTS_WAIT = 0.05
+"""Of requests, one after another, until their receipts are written down together."""
+
 PAUSE = 3600.0
 """Until we try again after we were not let in."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from .._disk.outbox import Outbox, Queued, Receipt
 from .._errors import OutboxDamagedError, OutboxError
 from .._log import log
-from .._patience import DESTINATION_IDLE, PAUSE, RETRY_AFTER_LIMIT, TURN_WAIT
+from .._patience import DESTINATION_IDLE, PAUSE, RECEIPTS_WAIT, RETRY_AFTER_LIMIT, TURN_WAIT
 from .._time import Backoff, Clock
 from ..destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
 from ..destinations._protocol import attempt
@@ -25,6 +25,9 @@ STRIKES = 5
 
 PASSES = 4
 """How often others may be delivered past a failing end before it is rejected: STRIKES * PASSES = 20 errors."""
+
+AT_A_TIME = 16
+"""Ends that are sent between two commits of receipts, at most: so many may be sent again after a kill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Courier:
         self._not_before = 0.0  # on the elapsed clock: the backoff's or a pause's; a nudge overrides it
         self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
         self._batch_size: int = getattr(destination, "batch_size", 1)
+        self._ahead = max(AT_A_TIME, self._batch_size)
         self._passed_by: str | None = None  # the failing end that the present one is let past
         self._nudged = False
         self._tried = False  # something, since the last rest
@@ -89,7 +93,7 @@ class Courier:
             self._outbox, self._turn, self._run = outbox, Turn(lock_path) if lock_path else None, run
 
     def turn(self) -> float | None:
-        """Deliver at most one end, or batch. Seconds until the next turn; None: when there is something new.
+        """Deliver the next ends, AT_A_TIME at most. Seconds until the next turn; None: when there is something new.
 
         Raises OutboxDamagedError, which no waiting mends.
         """
@@ -105,12 +109,12 @@ class Courier:
         if wait > 0:
             return wait
         try:
-            queue = self._outbox.ready(self._batch_size)
+            queue = self._outbox.ready(self._ahead)
             if queue and not self._has_turn:
                 self.is_second = not self._take_turn()
                 if self.is_second:
                     return self._lock_wait
-                queue = self._outbox.ready(self._batch_size)  # again: another copy may just have delivered these
+                queue = self._outbox.ready(self._ahead)  # again: another copy may just have delivered these
             if not queue and self._has_turn:
                 self._free_turn()
                 return 0.0  # to look once more: who was second may have left its ends to us
@@ -150,20 +154,15 @@ class Courier:
         head, chosen, failing = queue[0], queue, None
         if head.strikes:  # it may be what is wrong with all of a batch
             chosen = [head]
-        if head.strikes >= STRIKES and self._passed_by != head.end.session_id and len(two := self._outbox.ready(2)) > 1:
-            chosen, failing = two[1:], head
+        if head.strikes >= STRIKES and self._passed_by != head.end.session_id and len(queue) > 1:
+            chosen, failing = queue[1:2], head
         if not self._is_my_turn():
             return self._lock_wait
         if not self._may_send():  # asked again: what was just read may have been written by an exit
             self._free_turn()
             return None
-        if not all(self._outbox.is_ready(queued.end.session_id) for queued in chosen):  # erased, and consent given anew
-            return 0.0
-        self._tried = True
         self._passed_by = failing.end.session_id if failing else None
-        outcomes = attempt(self._destination, [queued.end for queued in chosen])
-        self._idle_from = self._clock.now().elapsed
-        tried = list(zip(chosen, outcomes, strict=True))
+        tried = self._attempt(chosen)
         if not self._is_my_turn():  # we were stopped meanwhile: only what is certain is written down
             tried = [(queued, outcome) for queued, outcome in tried if isinstance(outcome, (Delivered, Rejected))]
             failing = None
@@ -175,18 +174,38 @@ class Courier:
             self._outbox.make_room()
             return self._record(tried, failing)
 
+    def _attempt(self, chosen: list[Queued]) -> list[tuple[Queued, Outcome]]:
+        """One request after another, until it is time to write down what came of them. A commit for each would hold up
+        the game's own writes, and a helper of low priority is put aside with the writers' turn in its hands."""
+        tried: list[tuple[Queued, Outcome]] = []
+        enough = self._clock.now().elapsed + RECEIPTS_WAIT
+        for first in range(0, len(chosen), self._batch_size):
+            now = chosen[first : first + self._batch_size]
+            if tried and (self._clock.now().elapsed >= enough or not self._is_my_turn() or not self._may_send()):
+                break
+            if not all(self._outbox.is_ready(queued.end.session_id) for queued in now):
+                break  # erased, and consent given anew
+            self._tried = True
+            outcomes = attempt(self._destination, [queued.end for queued in now])
+            self._idle_from = self._clock.now().elapsed
+            tried += zip(now, outcomes, strict=True)
+            if not all(isinstance(outcome, Delivered) for outcome in outcomes):
+                break
+        return tried
+
     def _record(self, tried: list[tuple[Queued, Outcome]], failing: Queued | None) -> float:
         """Write down what came of those that were `tried`; `failing` was passed by. Seconds until the next turn."""
-        receipts, rejected, unsettled, given_up = [], None, None, []
+        rejected, unsettled, given_up = None, None, []
+        delivered = [(queued, outcome.response) for queued, outcome in tried if isinstance(outcome, Delivered)]
+        receipts = [Receipt(queued.end, response) for queued, response in delivered]
         with self._outbox.transaction():
+            if delivered:
+                self._outbox.deliver_all(delivered, self._run)
             for queued, outcome in tried:
-                if isinstance(outcome, Delivered):
-                    self._outbox.deliver(queued.end.session_id, outcome.response, self._run)
-                    receipts.append(Receipt(queued.end, outcome.response))
-                elif isinstance(outcome, Rejected):
+                if isinstance(outcome, Rejected):
                     given_up.append(self._reject(queued, outcome.error))
                     rejected = outcome.error
-                elif unsettled is None:
+                elif unsettled is None and not isinstance(outcome, Delivered):
                     unsettled = outcome
                     self._mark(queued, outcome)
             if receipts and failing:

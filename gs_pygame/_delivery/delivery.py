@@ -67,7 +67,7 @@ class Delivery:
         self._outbox = storage.outbox.couriers
         self._left = False
         self._word: bytes | None = None
-        self._quick_until = 0.0  # time.monotonic()
+        self._quick_until = self._again_from = 0.0  # time.monotonic()
         self._was_ready = False
         self._heard: set[str] = set()
         self._said: list[Any] = []
@@ -94,6 +94,10 @@ class Delivery:
         """See to it that what is ready is delivered. Seconds until the next turn, or None."""
         if not self.is_helped:
             return self._courier.idle(self._courier.turn())
+        now = time.monotonic()
+        if now < self._again_from:  # a game may end sessions faster than it needs to hear of them
+            return self._again_from - now
+        self._again_from = now + QUICK_HEARING
         prepare()
         if self._left or not self._may_send():
             return None
@@ -107,16 +111,16 @@ class Delivery:
                 return 0.0
         elif not was_ready:
             return None  # what is last to be heard, a line, comes after the last receipt
-        return QUICK_HEARING if time.monotonic() < self._quick_until else HEARING
+        return QUICK_HEARING if now < self._quick_until else HEARING
 
     def hear(self, outbox: Outbox) -> None:
         """What the helper has written down since the last time; nothing if a courier tells itself."""
         with self._hearing:
             if not self.is_helped or not outbox.changed():
                 return
-            receipts = outbox.receipts(self._run())
-            new = [receipt for receipt in receipts if receipt.end.session_id not in self._heard]
-            self._heard = {receipt.end.session_id for receipt in receipts}
+            untold = outbox.receipts_for(self._run())
+            new = outbox.receipts([number for session_id, number in untold.items() if session_id not in self._heard])
+            self._heard = set(untold)
             for receipt in new:
                 self._on_receipt(receipt)
             _, said, _ = self._read_line(outbox)

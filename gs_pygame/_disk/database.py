@@ -133,6 +133,11 @@ class Database:
         with self.transaction():
             return self.connection.execute(sql, values).rowcount
 
+    def change_many(self, sql: str, values: list[tuple[Any, ...]]) -> int:
+        """Run one statement with each of `values`, in a transaction; the number of rows it changed."""
+        with self.transaction():
+            return self.connection.executemany(sql, values).rowcount
+
     def read(self, sql: str, *values: Any) -> list[Any]:
         """What one statement finds, as of one moment."""
         with self.lock:

@@ -159,15 +159,15 @@ class Journal:
         let_go(self._writing)
 
     def _write(self, outbox: Outbox, batch: tuple[Entry, ...]) -> None:
-        written, lost = self._written, []
+        written, lost, is_ready = self._written, [], False
         with outbox.transaction():
             for entry, following in zip_longest(batch, batch[1:]):
                 match entry.decision:
                     case Start():
                         written = self._start(outbox, entry, entry.decision, written)
                     case Save(session_id, reason, active, wall):
-                        ready = following is not None and isinstance(following.decision, Release)  # one change less
-                        outbox.save(session_id, reason, active, wall, entry.script_data, ready)
+                        is_ready = following is not None and isinstance(following.decision, Release)
+                        outbox.save(session_id, reason, active, wall, entry.script_data, is_ready)
                         written = written.going_on((*written.open, entry))
                     case Withdraw(session_id):
                         if not outbox.withdraw(session_id):
@@ -175,7 +175,8 @@ class Journal:
                         kept = (known for known in written.open if not isinstance(known.decision, Save))
                         written = written.going_on(tuple(kept))
                     case Release(session_id):
-                        outbox.release(session_id)
+                        if not is_ready:
+                            outbox.release(session_id)
                         written = written.going_on(())
                     case Login(session_id):
                         outbox.set_player(session_id, entry.player_id or outbox.installation_id)

@@ -21,7 +21,7 @@ from .accounts import Accounts
 from .database import Database
 from .opening import opened
 from .rows import END_COLUMNS, end_of, is_sound, response_of
-from .schema import INSTALLATION, NEWEST, ORDER
+from .schema import INSTALLATION, NEWEST, ORDER, UNTOLD
 from .upkeep import Upkeep
 
 MAX_LINES = 8
@@ -35,6 +35,8 @@ _END = len(END_COLUMNS.split(", "))
 
 _FIRST = f"number = (SELECT number FROM sessions WHERE state = ? AND session_id = ? ORDER BY {ORDER} LIMIT 1)"
 
+_UNTOLD = f"FROM sessions INDEXED BY untold WHERE {UNTOLD}"
+
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
@@ -47,11 +49,12 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A ready end, and its record with the server."""
+    """A ready end, its record with the server, and where it lies."""
 
     end: End
     strikes: int
     passes: int
+    row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +156,13 @@ class Outbox:
         to = "ready" if ready else "waiting"
         with self.transaction():
             for number, state, *_ in self._played(session_id):
+                changed: dict[str, Any] = {"state": to, "reason": reason, "script_data": script_data}
                 if state == "open":
-                    measured = "UPDATE sessions SET active = ?, wall = ?, counters = ? WHERE number = ?"
-                    self._database.change(measured, active, wall, self._accounts.counters(), number)
+                    changed |= {"active": active, "wall": wall, "counters": self._accounts.counters()}
+                columns = ", ".join(f"{column} = ?" for column in changed)
                 self._database.change(
-                    "UPDATE sessions SET state = ?, reason = ?, script_data = ?, bytes = length(about) + ? "
-                    "WHERE number = ?",
-                    *(to, reason, script_data, len(script_data) + _ROW, number),
+                    f"UPDATE sessions SET {columns}, bytes = length(about) + ? WHERE number = ?",
+                    *(*changed.values(), len(script_data) + _ROW, number),
                 )
 
     def _played(self, session_id: str) -> list[tuple[Any, ...]]:
@@ -229,7 +232,7 @@ class Outbox:
                 *_, strikes, passes, number = row
                 end = self._end(row)
                 if is_sound(end) and type(strikes) is type(passes) is int:
-                    queue.append(Queued(end, strikes, passes))
+                    queue.append(Queued(end, strikes, passes, number))
                 else:
                     senseless.append(number)
             if not senseless:
@@ -260,6 +263,16 @@ class Outbox:
         """The server has it: the end becomes a receipt, of which `run` is to tell its game."""
         self._settle(session_id, "delivered", response.to_json(), run)
 
+    def deliver_all(self, delivered: list[tuple[Queued, EndSessionResponse]], run: str) -> None:
+        """As `deliver` for each, in as little time as can be: meanwhile a frame may wait."""
+        values = [(response.to_json(), run, queued.row, queued.end.session_id) for queued, response in delivered]
+        sql = (
+            "UPDATE sessions SET state = 'delivered', answer = ?, run = ? "
+            "WHERE number = ? AND session_id = ? AND state = 'ready'"
+        )
+        with self.transaction():
+            self._accounts.count("delivered", self._database.change_many(sql, values))
+
     def reject(self, session_id: str, error: str) -> None:
         """The server refused it for good: it is kept, with the server's words."""
         self._settle(session_id, "rejected", error, "")
@@ -282,11 +295,7 @@ class Outbox:
     def untold(self, run: str = "", alive: Collection[str] = ()) -> list[Receipt]:
         """Receipts that on_delivered has not been called for, oldest first: from now on `run` is to do it. Not those
         that another run in `alive` is to tell of."""
-        query = (
-            f"SELECT {END_COLUMNS}, {INSTALLATION}, answer, run, number FROM sessions "
-            "WHERE state = 'delivered' AND told = 0 "
-            "ORDER BY number"
-        )
+        query = f"SELECT {END_COLUMNS}, {INSTALLATION}, answer, run, number {_UNTOLD} ORDER BY number"
         with self.transaction():
             rows = [row for row in self._database.read(query) if row[-2] not in alive]
             for *_, number in rows:
@@ -300,16 +309,18 @@ class Outbox:
     def told(self, session_ids: list[str]) -> None:
         """on_delivered has been called for these."""
         with self.transaction():
-            for session_id in session_ids:
-                self._database.change(f"UPDATE sessions SET told = 1 WHERE {_FIRST}", "delivered", session_id)
+            untold = dict(self._database.read(f"SELECT session_id, number {_UNTOLD}"))
+            told = [(untold[session_id],) for session_id in session_ids if session_id in untold]
+            self._database.change_many("UPDATE sessions SET told = 1 WHERE number = ?", told)
 
-    def receipts(self, run: str) -> list[Receipt]:
-        """Receipts of which `run` is to tell, and has not told. Only reads."""
-        query = (
-            f"SELECT {END_COLUMNS}, {INSTALLATION}, answer FROM sessions "
-            "WHERE state = 'delivered' AND told = 0 AND run = ? ORDER BY number"
-        )
-        return self._receipts(self._database.read(query, run))
+    def receipts_for(self, run: str) -> dict[str, int]:
+        """The sessions of whose receipts `run` is to tell, and has not told, and where they lie. Only reads."""
+        return dict(self._database.read(f"SELECT session_id, number {_UNTOLD} AND run = ? ORDER BY number", run))
+
+    def receipts(self, numbers: list[int]) -> list[Receipt]:
+        """The receipts that lie there. Only reads."""
+        query = f"SELECT {END_COLUMNS}, {INSTALLATION}, answer FROM sessions WHERE number = ? AND {UNTOLD}"
+        return self._receipts([row for number in numbers for row in self._database.read(query, number)])
 
     def say_line(self, run: str, line: str) -> None:
         """Whoever delivers for `run` says how the line to the server is."""

@@ -26,6 +26,9 @@ NEWEST = f"SELECT coalesce(max(number), 0) FROM sessions WHERE number < {FURTHES
 INSTALLATION = "(SELECT value FROM meta WHERE key = 'installation_id')"
 """Read in one statement with the sessions that are its: another copy may end it, and begin the next."""
 
+UNTOLD = "state = 'delivered' AND told = 0"
+"""Of a session: its receipt is to be told to the game."""
+
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     # One row for each session, from its start to its receipt; what follows `started_at` says how far it has got.
@@ -45,6 +48,7 @@ TABLES = (
     """,
     # Backwards, since then what becomes ready lies beside what was open: a frame changes one page less.
     f"CREATE INDEX {INDEX} ON sessions (state DESC, place, passes, number, bytes)",
+    f"CREATE INDEX untold ON sessions (run) WHERE {UNTOLD}",
 )
 
 

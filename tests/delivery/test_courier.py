@@ -10,11 +10,11 @@ from courier_scene import BROKEN, HOUR, OFFLINE, Scene
 from network_kit import Log, put
 
 from gs_pygame import End, EndSessionResponse
-from gs_pygame._delivery.courier import PASSES, STRIKES, Line
+from gs_pygame._delivery.courier import AT_A_TIME, PASSES, STRIKES, Line
 from gs_pygame._disk.lock import FileLock
 from gs_pygame._disk.outbox import Outbox, Queued, Receipt
 from gs_pygame._errors import OutboxBusyError
-from gs_pygame._patience import BACKOFF_CAP, PAUSE, RETRY_AFTER_LIMIT
+from gs_pygame._patience import BACKOFF_CAP, PAUSE, RECEIPTS_WAIT, RETRY_AFTER_LIMIT
 from gs_pygame._time import Backoff
 from gs_pygame.destinations import Delivered, Outcome, Pause, Rejected, Retry
 
@@ -341,19 +341,55 @@ def test_an_answer_that_could_not_be_written_is_asked_for_again(scene: Scene, mo
     is told once."""
     tries = []
 
-    def busy(session_id: str, response: EndSessionResponse, run: str) -> None:
-        tries.append(session_id)
+    def busy(delivered: list[tuple[Queued, EndSessionResponse]], run: str) -> None:
+        tries.extend(queued.end.session_id for queued, _ in delivered)
         if len(tries) == 2:
             monkeypatch.undo()
         raise OutboxBusyError("database is locked")
 
-    monkeypatch.setattr(scene.courier._outbox, "deliver", busy)
+    monkeypatch.setattr(scene.courier._outbox, "deliver_all", busy)
     (session_id,) = scene.put()
     scene.wait(BACKOFF_CAP)
     assert tries == [session_id] * 2
     assert scene.attempts == [session_id] * 2
     assert len(scene.receipts) == 1
     assert scene.outbox.counts().delivered == 1
+
+
+def test_receipts_are_written_together(scene: Scene) -> None:
+    """A commit holds up a frame that writes: there is one for many ends of a server that is quick, not one for each."""
+    scene.during = lambda end: commits.append(scene.outbox.changed())
+    commits: list[bool] = []
+    ids = scene.put(AT_A_TIME * 2)
+    scene.outbox.changed()
+    scene.wait()
+    assert scene.delivered == ids
+    assert commits == [False] * AT_A_TIME + [True] + [False] * (AT_A_TIME - 1)
+
+
+def test_a_slow_server_has_each_receipt_at_once(scene: Scene) -> None:
+    """After a kill, only the end that was on its way comes again."""
+
+    def slow(end: End) -> None:
+        ready.append(scene.outbox.counts().ready)
+        scene.clock.hold(RECEIPTS_WAIT)
+
+    ready: list[int] = []
+    scene.during = slow
+    scene.put(3)
+    scene.wait(1.0)
+    assert ready == [3, 2, 1]
+
+
+def test_what_failed_comes_with_the_receipts_before_it(scene: Scene) -> None:
+    """What came before it is written down, what comes after it is not tried; then all goes on from there."""
+    ids = scene.put(4)
+    scene.comes(Delivered(EndSessionResponse(1)), OFFLINE)
+    scene.wait()
+    assert scene.attempts == ids[:2]
+    assert scene.outbox.counts().delivered == 1
+    scene.wait(BACKOFF_CAP)
+    assert scene.attempts == [*ids[:2], *ids[1:]]
 
 
 def test_each_thing_is_said_once(scene: Scene, log: Log) -> None:
