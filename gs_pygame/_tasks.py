@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import NoReturn
 
 from ._delivery import frozen
@@ -41,11 +42,19 @@ def become(told: str, *search: str) -> NoReturn:
         limit.cancel()
         sys.path += [path for path in search if path not in sys.path]
 
-        from ._delivery.helper import serve
+        from ._delivery.gently import Gently
 
-        serve(pipe, **order)
+        gently = Gently()
+        serve = gently.call(_loaded)
+        serve(pipe, gently, **order)
     finally:
         os._exit(0)
+
+
+def _loaded() -> Callable[..., None]:
+    from ._delivery.helper import serve
+
+    return serve
 
 
 def _leave_the_game(pipe: int) -> None:

@@ -34,6 +34,7 @@ from .._time import Backoff, SystemClock
 from ..destinations import Outcome
 from ..destinations.gamesparks import GameSparks
 from .courier import Courier
+from .gently import Gently
 from .process import NUDGE, STOP
 
 
@@ -98,14 +99,16 @@ class _Ears(logging.Handler):
         self.said = [record.levelno, record.getMessage()]
 
 
-def serve(pipe: IO[bytes], outbox: str, run_file: str, run: str, number: int, destination: dict[str, Any]) -> None:
+def serve(
+    pipe: IO[bytes], gently: Gently, outbox: str, run_file: str, run: str, number: int, destination: dict[str, Any]
+) -> None:
     """Be the helper of the game whose `run` that is, its `number`th. `destination`: the arguments of GameSparks."""
     presence = Presence(Path(run_file))
     if presence.begin():
         ears = _Ears(pipe, presence)
         logging.getLogger("gs_pygame").addHandler(ears)
         try:
-            _Helper(ears, presence, Path(outbox), Path(run_file), run, number, _Sender(**destination)).run()
+            _Helper(ears, presence, Path(outbox), Path(run_file), run, number, _Sender(gently, destination)).run()
         except _CannotSend as error:
             _say_why_not(Path(outbox), run, number, error)
         presence.end()
@@ -116,7 +119,16 @@ class _CannotSend(BaseException):
 
 
 class _Sender(GameSparks):
+    """GameSparks, gently."""
+
+    def __init__(self, gently: Gently, arguments: dict[str, Any]) -> None:
+        super().__init__(**arguments)
+        self._gently = gently
+
     def deliver(self, end: End) -> Outcome:
+        return self._gently.call(self._deliver, end)
+
+    def _deliver(self, end: End) -> Outcome:
         try:
             import gs_pygame.destinations._http  # noqa: F401 - only now: most helpers of killed games send nothing
         except ImportError as error:

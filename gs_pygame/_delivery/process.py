@@ -4,7 +4,7 @@ It is nobody's child that the game could wait for: a shell starts it in the back
 nobody can see that shell either: its parent is a clone of the calling thread, of which the system tells the game
 nothing, since its exit signal is none (clone(2); `wait` sees only children whose signal is SIGCHLD).
 
-    game's thread ==clone, waits a few ms==> libc's system() ==> sh ==> nice python ... &      the helper
+    game's thread ==clone, waits a few ms==> libc's system() ==> sh ==> python ... &      the helper
 
 The words go through a pipe, of which the game keeps the reading end as well: a write finds it open, whatever became of
 the helper, and cannot end a game whose SIGPIPE is at its default.
@@ -34,9 +34,11 @@ SPARE = 64
 LOOK, NUDGE, STOP = b"look\n", b"nudge\n", b"stop\n"
 """What the game says: there is something new; there is hope, whatever the backoff says; go at once."""
 
+NICENESS_IS_A_THREADS = sys.platform.startswith("linux")
+"""Whether each thread has a niceness of its own (setpriority(2), "C library/kernel differences")."""
+
 NICENESS = 19
-"""The process's priority where there is `nice`: the least. Beside two processes of 10, a sleep until the next frame was
-up to 16 ms too long on two processors; of 19, 4 ms."""
+"""The least priority. Beside a process of 10, the latest frames were twice as late on two processors."""
 
 STACK = 128 * 1024
 """Bytes of stack for a call of system(), which needs a few thousand."""
@@ -159,7 +161,9 @@ def _start(arguments: list[str], folder: str, pipe: int) -> None:
     line = "".join(f"unset {name}; " for name in names)
     line += "".join(f"export {name}={value}; " for name, value in _MORE.items())
     line += f"cd {shlex.quote(folder)} 2>/dev/null || exit 1; "
-    line += f"nice -n {NICENESS} {shlex.join(arguments)} </dev/null >/dev/null 2>&1 &"
+    if frozen.is_frozen() or not NICENESS_IS_A_THREADS:  # a one-file game unpacks itself first
+        line += f"nice -n {NICENESS} "
+    line += f"{shlex.join(arguments)} </dev/null >/dev/null 2>&1 &"
     os.set_inheritable(pipe, True)  # who else inherits it meanwhile does no harm by it
     try:
         try:

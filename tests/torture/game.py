@@ -61,14 +61,14 @@ def deliver(order: Order) -> None:
     import io
 
     from gs_pygame._delivery import helper
+    from gs_pygame._delivery.gently import Gently
 
     runs = Path(order.folder, "runs")
     runs.mkdir(exist_ok=True)
     run_file = runs / f"{order.seed.replace('/', '-')}.run"
     run_file.touch()  # and nobody holds it
-    helper.serve(
-        io.BytesIO(), str(runs.with_name("outbox.sqlite3")), str(run_file), run_file.stem, 1, game_sparks(order.url)
-    )
+    outbox = str(runs.with_name("outbox.sqlite3"))
+    helper.serve(io.BytesIO(), Gently(), outbox, str(run_file), run_file.stem, 1, game_sparks(order.url))
 
 
 def game_sparks(url: str) -> dict[str, str]:
