@@ -15,7 +15,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ._boundary import let_go
+from ._base.boundary import let_go
+from ._base.clocks import Backoff, Clock, Instant
+from ._base.errors import OutboxBusyError, OutboxError
+from ._base.messages import Consent, Reason, Session, Status, to_datetime
+from ._base.patience import ERASE_PATIENCE, EXIT_PATIENCE, FLUSH_STEP, GAME_PATIENCE, HEARTBEAT, OVERDUE
+from ._base.threads import Bell
 from ._delivery.courier import Courier
 from ._delivery.delivery import Delivery
 from ._disk.consent import Choice
@@ -23,14 +28,9 @@ from ._disk.failover import Failover
 from ._disk.journal import Journal
 from ._disk.outbox import Receipt
 from ._disk.storage import Storage
-from ._errors import OutboxBusyError, OutboxError
 from ._keeper import Keeper
-from ._messages import Consent, Reason, Session, Status, to_datetime
-from ._patience import ERASE_PATIENCE, EXIT_PATIENCE, FLUSH_STEP, GAME_PATIENCE, HEARTBEAT, OVERDUE
 from ._player.lifecycle import Decision, Lifecycle, Progress, Save
 from ._player.script_data import ScriptData
-from ._threads import Bell
-from ._time import Backoff, Clock, Instant
 from .destinations import Destination
 
 Step = Callable[[Lifecycle], list[Decision]]

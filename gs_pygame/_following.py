@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._boundary import let_go
+from ._base.boundary import let_go
+from ._base.clocks import Clock, Instant
+from ._base.errors import OutboxError
+from ._base.log import log
+from ._base.messages import Consent
+from ._base.patience import HEARTBEAT
 from ._disk.consent import Choice
 from ._disk.erasure import erase
 from ._engine import Engine
-from ._errors import OutboxError
-from ._log import log
-from ._messages import Consent
-from ._patience import HEARTBEAT
-from ._time import Clock, Instant
 
 if TYPE_CHECKING:
     from ._player.window import Adapter

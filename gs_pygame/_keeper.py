@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from ._base.clocks import Clock, Instant
+from ._base.errors import OutboxError
+from ._base.patience import HEARTBEAT, SCAN
 from ._disk.outbox import Receipt
 from ._disk.runs import RunFile, recover_dead_runs, run_names
 from ._disk.storage import Storage
-from ._errors import OutboxError
-from ._patience import HEARTBEAT, SCAN
 from ._player.lifecycle import Progress
-from ._time import Clock, Instant
 
 
 class Kept(Protocol):

@@ -11,18 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._boundary import Boundary, called_by_the_game, calls_the_game
+from ._base.boundary import Boundary, called_by_the_game, calls_the_game
+from ._base.clocks import Clock, Instant, SystemClock
+from ._base.errors import PygameNotFoundError
+from ._base.log import log
+from ._base.messages import Consent, EndSessionResponse, Reason, Session, Status, about_json
+from ._base.patience import WAIT_AT_EXIT
 from ._disk import lock
 from ._disk.consent import CONSENTS, Choice
 from ._engine import Engine
-from ._errors import PygameNotFoundError
 from ._following import Following
-from ._log import log
-from ._messages import Consent, EndSessionResponse, Reason, Session, Status, about_json
-from ._patience import WAIT_AT_EXIT
 from ._player.exits import ExitWatch, reason_of
 from ._settings import Settings, is_text
-from ._time import Clock, Instant, SystemClock
 from ._version import __version__
 from .destinations import Destination, GameSparks
 

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from . import _address
-from ._errors import ConfigurationError
-from ._messages import Consent, EndSessionResponse, Session, dump_script_data
+from ._base.errors import ConfigurationError
+from ._base.messages import Consent, EndSessionResponse, Session, dump_script_data
 from ._player.lifecycle import MIN_GRACE
 
 ScriptData = Mapping[str, Any] | Callable[[], Mapping[str, Any]]

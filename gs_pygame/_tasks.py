@@ -10,9 +10,9 @@ import sys
 import threading
 from typing import NoReturn
 
+from ._base.patience import TOLD
 from ._delivery import frozen
 from ._delivery.process import ARGUMENT
-from ._patience import TOLD
 
 
 def freeze_support() -> None:

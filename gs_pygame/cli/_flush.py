@@ -17,15 +17,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from .._base.clocks import Backoff, SystemClock
+from .._base.errors import GsPygameError, OutboxError
 from .._delivery.courier import Courier
 from .._disk import consent
 from .._disk.browse import Browser
 from .._disk.outbox import Outbox
 from .._disk.runs import recover_dead_runs
 from .._disk.storage import OUTBOX
-from .._errors import GsPygameError, OutboxError
 from .._settings import Settings
-from .._time import Backoff, SystemClock
 from ..destinations import Destination
 from ._game import (
     AllowInsecure,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .._errors import ConfigurationError, GsPygameError
+from .._base.errors import ConfigurationError, GsPygameError
 from .._plugin import NO_SECRET
 from .._settings import Settings
 from ..destinations import GameSparks

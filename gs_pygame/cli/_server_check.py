@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import closing
 
-from .._errors import ConfigurationError
+from .._base.errors import ConfigurationError
 from .._settings import Settings
 from ..destinations import Pause, Rejected, Retry
 from ._finding import Finding

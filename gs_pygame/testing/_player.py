@@ -11,7 +11,7 @@ from dataclasses import replace
 import pygame
 
 from .. import _install
-from .._messages import End
+from .._base.messages import End
 from .._plugin import SessionPlugin
 from .._settings import Settings
 from ._calls import by_the_players_clock, with_the_players_eyes

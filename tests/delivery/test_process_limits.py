@@ -17,7 +17,7 @@ import pytest
 from core_kit import DEADLINE, line_of, tell
 from helper_kit import children, eventually, gone, helper, helpers, on_disk, played, playing, script
 
-from gs_pygame import _patience
+from gs_pygame._base import patience
 from gs_pygame._delivery import process
 from gs_pygame._disk.lock import FileLock
 from gs_pygame.testing import FaultServer
@@ -53,7 +53,7 @@ class Lingering:
     game: int = 0
 
     def is_gone_in_time(self) -> None:
-        gone(self.folder, max(0.0, self.begun + _patience.AFTER_THE_EXIT + SPARE - time.monotonic()))
+        gone(self.folder, max(0.0, self.begun + patience.AFTER_THE_EXIT + SPARE - time.monotonic()))
 
 
 Begin = Callable[[ExitStack, Path], Lingering]
