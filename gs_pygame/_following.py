@@ -112,7 +112,7 @@ class Following:
             if now != "denied" and not self._stopping:
                 begun = self._go_on(since)
             if self.engine:
-                self.engine.heed(now)
+                self.engine.sending.heed(now)
             self._complain(trouble or choice.trouble())
         if self._stopping and begun:  # meanwhile, by the game's thread, which may have found none
             self._overtaken(begun)

@@ -277,9 +277,9 @@ def _die(plugin: SessionPlugin, clock: FakeClock) -> None:
     engine = plugin._inherited
     if engine is None:
         return
-    for worker in (engine._keeper_worker, engine._courier_worker):
+    for worker in (engine._keeper_worker, engine.sending._worker):
         clock.forget(worker)
-    engine._delivery.close()
+    engine.sending.delivery.close()
     if engine._storage.run_file is not None:
         engine._storage.run_file._lock.close()
     engine._storage.outbox.close()

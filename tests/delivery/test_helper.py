@@ -126,7 +126,7 @@ def test_where_the_game_finds_modules(server: FaultServer, folder: Path, tmp_pat
     os.chdir({str(tmp_path)!r})
     sys.path += ["/" + "д" * 100 + str(number) for number in range(40)] + [{path.format(here=tmp_path)!r}]
     """
-    then = "os.chdir('/')\nplugin.end_session()\nprint(plugin.flush(8), plugin._engine._delivery._number)"
+    then = "os.chdir('/')\nplugin.end_session()\nprint(plugin.flush(8), plugin._engine.sending.delivery._number)"
     done = played(script(then, textwrap.dedent(before) + IMPORTS), folder, server.url)
     assert (done.returncode, done.stdout) == (0, "True 1\n"), done.stderr
     gone(folder)

@@ -202,7 +202,9 @@ def test_a_data_folder_that_cannot_be_used(folder: Path) -> None:
     """The outbox is in memory: no process could read it, so none is started."""
     folder.write_text("a file")
     with FaultServer(silence) as server:
-        assert played(script("print(plugin._engine._delivery.is_helped)"), folder, server.url).stdout == "False\n"
+        assert (
+            played(script("print(plugin._engine.sending.delivery.is_helped)"), folder, server.url).stdout == "False\n"
+        )
         assert helpers(folder) == []
 
 

@@ -797,8 +797,8 @@ def test_on_delivered_is_called_on_the_games_thread(tmp_path: Path, screen: None
         focused=lambda: True,
     )
     arrived = threading.Event()
-    real = plugin._engine._on_receipt  # type: ignore[union-attr]
-    courier = plugin._engine._delivery._courier  # type: ignore[union-attr]
+    real = plugin._engine.sending._on_receipt  # type: ignore[union-attr]
+    courier = plugin._engine.sending.delivery._courier  # type: ignore[union-attr]
     courier._on_receipt = lambda receipt: (real(receipt), arrived.set())  # type: ignore[func-returns-value]
     plugin.end_session()
     assert arrived.wait(DEADLINE)
