@@ -8,15 +8,15 @@ Importing it loads neither pygame nor requests. Everything public is here, and i
 `gs_pygame.testing`.
 """
 
-from ._errors import (
+from ._base.errors import (
     AlreadyInstalledError,
     ConfigurationError,
     GsPygameError,
     NotInstalledError,
     PygameNotFoundError,
 )
+from ._base.messages import End, EndSessionResponse, Session, Status
 from ._install import EndSessionRequest, install
-from ._messages import End, EndSessionResponse, Session, Status
 from ._plugin import SessionPlugin
 from ._settings import Settings
 from ._tasks import freeze_support

@@ -8,29 +8,27 @@ data is called under no lock, and before anything is decided.
 from __future__ import annotations
 
 import math
-import random
 import threading
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ._boundary import let_go
-from ._delivery.courier import Courier
-from ._delivery.delivery import Delivery
+from ._base.boundary import let_go
+from ._base.clocks import Clock, Instant
+from ._base.errors import OutboxBusyError, OutboxError
+from ._base.messages import Reason, Session, Status, to_datetime
+from ._base.patience import ERASE_PATIENCE, EXIT_PATIENCE, GAME_PATIENCE, OVERDUE
+from ._delivery.receipts import Receipts
+from ._delivery.sending import Sending
 from ._disk.consent import Choice
 from ._disk.failover import Failover
 from ._disk.journal import Journal
-from ._disk.outbox import Receipt
 from ._disk.storage import Storage
-from ._errors import OutboxBusyError, OutboxError
 from ._keeper import Keeper
-from ._messages import Consent, Reason, Session, Status, to_datetime
-from ._patience import ERASE_PATIENCE, EXIT_PATIENCE, FLUSH_STEP, GAME_PATIENCE, HEARTBEAT, OVERDUE
 from ._player.lifecycle import Decision, Lifecycle, Progress, Save
 from ._player.script_data import ScriptData
-from ._threads import Bell
-from ._time import Backoff, Clock, Instant
+from ._settings import Settings
 from .destinations import Destination
 
 Step = Callable[[Lifecycle], list[Decision]]
@@ -38,10 +36,9 @@ Step = Callable[[Lifecycle], list[Decision]]
 
 
 class Engine:
-    """One run of a game. `about`: JSON on game and platform. `folder`: where everything lies on disk. `arguments`:
-    those of GameSparks if the destination is none of the game's own, so that a helper process may deliver. `on_choice`:
-    called when the player has chosen otherwise, mostly by the keeper's thread. No session and no thread is there before
-    `begin`.
+    """One run of a game. `destination`: the game's own; None for GameSparks, as the settings say. `folder`: where
+    everything lies on disk. `about`: JSON on game and platform. `on_choice`: called when the player has chosen
+    otherwise, mostly by the keeper's thread. No session and no thread is there before `begin`.
 
     From `due` on, on the clock's `tick`, a hooked call must look closer than at the focus: at once while `alert` is
     True. Read without a lock in every frame. `inside`: the tick at which the game went into a call of pygame that may
@@ -51,63 +48,33 @@ class Engine:
     def __init__(
         self,
         clock: Clock,
-        destination: Destination,
+        destination: Destination | None,
         folder: Path,
-        grace: float,
-        script_data: Any,
-        player_id: str | None,
+        settings: Settings,
         about: str,
         choice: Choice,
         on_choice: Callable[[], None],
-        arguments: dict[str, Any] | None = None,
     ) -> None:
         self.alert = False
         self.due = self._overdue_at = clock.tick() + OVERDUE
         self.inside: float | None = None
         self._clock = clock
-        self._script_data = ScriptData(script_data)
-        self._player_id = player_id
+        self._script_data = ScriptData(settings.script_data)
+        self._player_id = settings.player_id
         self._choice = choice
-        self._heeded = choice.now()
         self._on_choice = on_choice
-        self._leaving = False
         self._stopped = False
-        self._left = False
-        self._dirty = True  # something was written that a power cut would take
-        self._flush_due = False
-        self._flush_from = clock.now().elapsed + HEARTBEAT  # a game that starts has better use for the disk
-        self._searched = False
         self._lock = threading.RLock()
-        self._receipts: list[Receipt] = []
-        self._told: list[str] = []
-        self._progress = Bell()
         self._storage = storage = Storage(folder)
         run = storage.run_file.run if storage.run_file else uuid.uuid4().hex
-        lifecycle = Lifecycle(grace, lambda: str(uuid.uuid4()))
-        self._journal = Journal(run, about, lifecycle, self._lock, self._lost, self._released)
-        self._failover = Failover(storage, self._journal, self._lock, clock)
-        self._keeper = Keeper(self, storage, clock)
-        courier = Courier(
-            storage.outbox.couriers,
-            destination,
-            clock,
-            Backoff(random.random),
-            storage.delivery_lock,
-            lambda: self._searched and choice.may_send() and not self._leaving,
-            self._on_receipt,
-            self._progress.ring,
-            run=run,
+        lifecycle = Lifecycle(settings.grace, lambda: str(uuid.uuid4()))
+        self._journal = journal = Journal(run, about, lifecycle, self._lock, self._lost, lambda: self.sending.look())
+        self._failover = failover = Failover(storage, journal, self._lock, clock)
+        self.receipts = receipts = Receipts(self._lock, self._settle_alert)
+        self.sending = sending = Sending(
+            clock, destination, settings, choice, storage, journal, failover, self._lock, receipts, self._moved
         )
-        self._delivery = Delivery(
-            courier,
-            storage,
-            lambda: self._journal.run,
-            arguments,
-            choice.may_send,
-            self._on_receipt,
-            self._progress.ring,
-        )
-        self._courier_worker = clock.worker("courier", self._courier_turn, self._delivery.close)
+        self._keeper = Keeper(self.pulse, self.may_keep, clock, storage, journal, failover, receipts, sending)
         self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
 
     def begin(self, since: Instant | None = None) -> None:
@@ -119,7 +86,7 @@ class Engine:
 
     def _start_workers(self) -> None:
         self._keeper_worker.start()
-        self._courier_worker.start()
+        self.sending.start()
 
     # Signals: game
 
@@ -139,8 +106,7 @@ class Engine:
         """RETURN: the player came to the foreground."""
         at = self._clock.now()
         if self._decide(lambda lifecycle: lifecycle.back(at)):
-            self._delivery.nudge()
-            self._courier_worker.wake()
+            self.sending.nudge()
 
     def playing(self) -> None:
         """The player is, and was, in the foreground. A RETURN if the lifecycle thought otherwise."""
@@ -186,7 +152,7 @@ class Engine:
         if self._storage.run_file:
             self._storage.run_file.let_go()
         self._journal.let_go()
-        self._delivery.let_go()
+        self.sending.delivery.let_go()
         let_go(self._lock)
         self._settle_alert()
 
@@ -220,11 +186,11 @@ class Engine:
         return decided
 
     def _settle_alert(self) -> None:
-        self.alert = self._lifecycle.expects_player or bool(self._receipts)
+        self.alert = self._lifecycle.expects_player or bool(self.receipts)
         self.due = -math.inf if self.alert else self._overdue_at
 
     def _write_in_frame(self) -> None:
-        self._dirty = True
+        self.sending.dirty = True
         try:
             with self._lock:
                 if self._journal.write(lambda: self._storage.outbox.games, wait=False):
@@ -232,7 +198,7 @@ class Engine:
         except OutboxBusyError:
             pass
         except OutboxError as error:
-            self.trouble(error)
+            self._failover.report(error)
         self._keeper_worker.wake()
 
     # Called by the keeper and the courier, in their threads
@@ -244,11 +210,7 @@ class Engine:
         self._enter(lambda lifecycle: lifecycle.pulse(at, held))
         lifecycle = self._lifecycle
         progress, deadline = lifecycle.progress(at), lifecycle.deadline()
-        moves = self._failover.watch(at)
-        if at.elapsed >= self._flush_from and (moves or self._dirty):
-            self._dirty = False  # flushed once a beat, not with every write: that slows the next write in a frame
-            self._flush_due = True
-            self._courier_worker.wake()
+        self.sending.beat(at)
         return progress, deadline
 
     def may_keep(self) -> bool:
@@ -256,79 +218,13 @@ class Engine:
         choice = self._choice.now()
         if choice == "denied":
             self._journal.silent = True
-        if choice != self._heeded or self._choice.made:
+        if choice != self.sending.heeded or self._choice.made:
             self._on_choice()
         return not self._journal.silent
 
-    def write(self) -> bool:
-        if not self._journal:
-            return True
-        try:
-            written = self._journal.write(lambda: self._storage.outbox.keepers, wait=True)
-        except OutboxBusyError:
-            raise
-        except OutboxError as error:
-            self._failover.failed(error)
-            self._flush_due = True
-            self._courier_worker.wake()
-            raise
-        self._failover.worked()
-        self._dirty = True
-        return written
-
-    def _courier_turn(self) -> float | None:
-        """A turn of the courier's thread, which may wait for the disk as well as for the network."""
-        try:
-            if self._flush_due:
-                self._flush_due = False
-                self._keep_house()
-            return self._delivery.turn() if self._searched else None
-        except (OSError, OutboxError) as error:
-            self.trouble(error)
-            return HEARTBEAT
-
-    def _keep_house(self) -> None:
-        if self._failover.turn():
-            self._keeper.search_again()
-            self._keeper_worker.wake()
-        outbox = self._storage.outbox.couriers
-        self._delivery.work_on(outbox, self._storage.delivery_lock, self._journal.run)
-        self._failover.make_room()
-        outbox.prune()
-        outbox.sync()
-        outbox.hold_reserve()
-
-    def take_told(self) -> list[str]:
-        with self._lock:
-            told, self._told = self._told, []
-            return told
-
-    def recovered(self, receipts: list[Receipt]) -> None:
-        with self._lock:
-            self._receipts[:0] = receipts
-            self._settle_alert()
-        self._delivery.know(receipts)
-        self._searched = True
-        self._dirty = True
-        self._courier_worker.wake()
-
-    def settle(self) -> None:
-        if not self._journal.silent:
-            self._failover.leave()
-            self.write()
-
-    def trouble(self, error: Exception) -> None:
-        self._failover.report(error)
-
-    def _released(self) -> None:
-        self._delivery.look()
-        self._courier_worker.wake()
-
-    def _on_receipt(self, receipt: Receipt) -> None:
-        with self._lock:
-            self._receipts.append(receipt)
-            self._settle_alert()
-        self._dirty = True
+    def _moved(self) -> None:
+        self._keeper.search_again()
+        self._keeper_worker.wake()
 
     def _lost(self, session_id: str) -> None:
         at = self._clock.now()
@@ -357,9 +253,9 @@ class Engine:
         try:
             with self._lock:
                 outbox = self._storage.outbox.games
-                line, counts = self._delivery.line(outbox), outbox.counts()
+                line, counts = self.sending.delivery.line(outbox), outbox.counts()
         except OutboxError as error:
-            self.trouble(error)
+            self._failover.report(error)
             return Status(last_error=self._failover.trouble)
         return Status(
             started=counts.started,
@@ -375,24 +271,6 @@ class Engine:
             oldest=None if counts.oldest is None else to_datetime(counts.oldest),
         )
 
-    def take_receipts(self) -> list[Receipt]:
-        """What was delivered and not yet told; each is given out once, unless it is given back."""
-        if not self._receipts:
-            return []
-        with self._lock:
-            receipts, self._receipts = self._receipts, []
-            self._told += [receipt.end.session_id for receipt in receipts]
-            self._settle_alert()
-            return receipts
-
-    def give_back(self, receipts: list[Receipt]) -> None:
-        """The game could not be told of these."""
-        with self._lock:
-            self._receipts = [*receipts, *self._receipts]
-            given_back = {receipt.end.session_id for receipt in receipts}
-            self._told = [session_id for session_id in self._told if session_id not in given_back]
-            self._settle_alert()
-
     def set_player(self, player_id: str) -> None:
         self._player_id = player_id
         session_id = self._lifecycle.session_id
@@ -404,77 +282,19 @@ class Engine:
         """From now on this goes along, or is asked for it."""
         self._script_data.source = source
 
-    def farewell(self) -> None:
-        """The game may go at any moment, without a word."""
-        if self._unsent():
-            self._delivery.have_helper()
-
-    def _unsent(self) -> bool:
-        """Whether something is unsent, and may be sent."""
-        try:
-            with self._lock:
-                return self._choice.may_send() and (bool(self._journal) or self._storage.outbox.games.unsent())
-        except OutboxError as error:
-            self.trouble(error)
-            return False
-
-    def heed(self, choice: Consent) -> None:
-        """That is what the player has chosen: whether what is kept may be sent."""
-        if choice != self._heeded:
-            self._heeded = choice
-            if choice != "granted":
-                self._delivery.stop()
-            self._courier_worker.wake()
-
-    def flush(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds until nothing is ready. The caller's thread waits."""
-        deadline = self._clock.now().elapsed + timeout
-        self._delivery.nudge()
-        while True:
-            self._courier_worker.wake()
-            try:
-                with self._lock:
-                    outbox = self._storage.outbox
-                    done = not self._journal and not outbox.games.ready(1)
-                if done:
-                    if self._searched:
-                        self._delivery.hear(outbox.couriers)
-                    return True
-            except OutboxError as error:
-                self.trouble(error)
-            left = deadline - self._clock.now().elapsed
-            if left <= 0:
-                return False
-            self._clock.wait(self._progress, min(left, FLUSH_STEP))
-
-    def stop_sending(self, all_of_us: bool = False) -> None:
-        """Begin no more requests: what is written from now on is not sent from here, or the exit would cut it off; nor,
-        with `all_of_us`, by a helper."""
-        self._leaving = True
-        self._courier_worker.stop(0.0)
-        if all_of_us:
-            self._delivery.stop()
-
-    def stop(self, after: bool = False) -> None:
-        """No more turns. The keeper writes down and flushes what is left; `join` waits for it. `after`: a helper is to
-        deliver it."""
+    def stop(self, after: bool = False, patience: float = EXIT_PATIENCE) -> None:
+        """No more turns. The keeper writes down and flushes what is left, and is waited for so long; what it has not
+        done, the next start does. `after`: a helper is to deliver it."""
         self._stopped = True
-        self.stop_sending()
-        if not self._left:
-            self._delivery.leave(after and self._unsent())
-            self._left = True
+        self.sending.leave(after)
         # The keeper closes last and in its own thread: the last connection of a database may flush the disk.
         with self._lock:
             self._storage.outbox.games.close()
-        self._keeper_worker.stop(0.0)
-
-    def join(self) -> None:
-        """After `stop`: wait for the keeper, at most EXIT_PATIENCE. What it has not done, the next start does."""
-        self._keeper_worker.stop(EXIT_PATIENCE)
+        self._keeper_worker.stop(patience)
 
     def forked(self) -> None:
         """In a forked child, which is not the game."""
-        self._delivery.forked()
+        self.sending.delivery.forked()
 
     @property
     def is_silent(self) -> bool:
@@ -484,5 +304,4 @@ class Engine:
     def silence(self) -> None:
         """The player says no: write nothing more, and stop. Waits for the disk, at most ERASE_PATIENCE twice."""
         self._journal.silence(ERASE_PATIENCE)
-        self.stop()
-        self._keeper_worker.stop(ERASE_PATIENCE)
+        self.stop(patience=ERASE_PATIENCE)

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ._boundary import let_go
+from ._base.boundary import let_go
+from ._base.clocks import Clock, Instant
+from ._base.errors import OutboxError
+from ._base.log import log
+from ._base.messages import Consent
+from ._base.patience import HEARTBEAT
 from ._disk.consent import Choice
 from ._disk.erasure import erase
 from ._engine import Engine
-from ._errors import OutboxError
-from ._log import log
-from ._messages import Consent
-from ._patience import HEARTBEAT
-from ._time import Clock, Instant
 
 if TYPE_CHECKING:
     from ._player.window import Adapter
@@ -112,7 +112,7 @@ class Following:
             if now != "denied" and not self._stopping:
                 begun = self._go_on(since)
             if self.engine:
-                self.engine.heed(now)
+                self.engine.sending.heed(now)
             self._complain(trouble or choice.trouble())
         if self._stopping and begun:  # meanwhile, by the game's thread, which may have found none
             self._overtaken(begun)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ._errors import AlreadyInstalledError, NotInstalledError
-from ._messages import Consent, EndSessionResponse, Reason
+from ._base.clocks import Instant
+from ._base.errors import AlreadyInstalledError, NotInstalledError
+from ._base.messages import Consent, EndSessionResponse, Reason
 from ._plugin import SessionPlugin
 from ._settings import OnDelivered, ScriptData, Settings
-from ._time import Instant
 
 _plugin: SessionPlugin | None = None
 _asked: Settings | None = None  # what _plugin was asked for; a test's plugin may have been given other settings

@@ -7,49 +7,46 @@ that time. Flushing the disk, which can take half a second, is left to the couri
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from ._base.clocks import Clock, Instant
+from ._base.errors import OutboxBusyError, OutboxError
+from ._base.patience import HEARTBEAT, SCAN
+from ._delivery.receipts import Receipts
+from ._delivery.sending import Sending
+from ._disk.failover import Failover
+from ._disk.journal import Journal
 from ._disk.outbox import Receipt
 from ._disk.runs import RunFile, recover_dead_runs, run_names
 from ._disk.storage import Storage
-from ._errors import OutboxError
-from ._patience import HEARTBEAT, SCAN
 from ._player.lifecycle import Progress
-from ._time import Clock, Instant
-
-
-class Kept(Protocol):
-    """What the keeper keeps going."""
-
-    def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
-        """Time has passed. How far the session has got, and the elapsed clock's reading when the grace is over."""
-
-    def may_keep(self) -> bool:
-        """Whether the player lets anything be kept."""
-
-    def write(self) -> bool:
-        """Write down what the game's thread could not. False if something is left."""
-
-    def take_told(self) -> list[str]:
-        """The sessions whose receipts the game has been told of since the last call."""
-
-    def recovered(self, receipts: list[Receipt]) -> None:
-        """A look for dead runs is done; at the first one, the receipts that the game was never told of."""
-
-    def settle(self) -> None:
-        """The last is written: see that it will be found."""
-
-    def trouble(self, error: Exception) -> None:
-        """The disk could not be used."""
 
 
 class Keeper:
-    """Works on `storage`, wherever that is at the moment."""
+    """Works on `storage`, wherever that is at the moment.
 
-    def __init__(self, kept: Kept, storage: Storage, clock: Clock) -> None:
-        self._kept = kept
-        self._storage = storage
+    `pulse`: told that time has passed, it says how far the session has got, and the elapsed clock's reading when the
+    grace is over. `may_keep`: whether the player lets anything be kept.
+    """
+
+    def __init__(
+        self,
+        pulse: Callable[[Instant], tuple[Progress | None, float | None]],
+        may_keep: Callable[[], bool],
+        clock: Clock,
+        storage: Storage,
+        journal: Journal,
+        failover: Failover,
+        receipts: Receipts,
+        sending: Sending,
+    ) -> None:
+        self._pulse = pulse
+        self._may_keep = may_keep
         self._clock = clock
+        self._storage = storage
+        self._journal = journal
+        self._failover = failover
+        self._receipts = receipts
+        self._sending = sending
         self._next_scan: float | None = None  # on the elapsed clock; None: at once
         self._beaten: tuple[RunFile, Progress] | None = None
         self._told: list[str] = []  # what the game was told, until it is written down
@@ -62,9 +59,9 @@ class Keeper:
     def turn(self) -> float:
         """Everything that is due. Seconds until the next beat, or the moment when a grace is over."""
         at = self._clock.now()
-        progress, deadline = self._kept.pulse(at)
+        progress, deadline = self._pulse(at)
         self._at_the_disk = True
-        if self._kept.may_keep():
+        if self._may_keep():
             self._guarded(lambda: self._beat(progress))
             self._guarded(self._write)
             if self._next_scan is None or at.elapsed >= self._next_scan:
@@ -76,17 +73,17 @@ class Keeper:
 
     def stand_in(self) -> None:
         """Game: no turn has come in time. A pulse, and a heartbeat unless it is the disk that the thread waits for."""
-        progress, _ = self._kept.pulse(self._clock.now())
-        if not self._at_the_disk and self._kept.may_keep():
+        progress, _ = self._pulse(self._clock.now())
+        if not self._at_the_disk and self._may_keep():
             self._guarded(lambda: self._beat(progress))
 
     def close(self) -> None:
         """Write and flush what is left, and leave nothing to recover; if that fails, leave it to the next start."""
         written = self._guarded(self._write)
-        self._guarded(self._kept.settle)
+        self._guarded(self._settle)
         outbox, run_file = self._storage.outbox.keepers, self._storage.run_file
         self._guarded(outbox.sync)
-        if run_file is not None and ((written and self._storage.durable) or not self._kept.may_keep()):
+        if run_file is not None and ((written and self._storage.durable) or not self._may_keep()):
             run_file.close()
         outbox.close()
 
@@ -95,7 +92,7 @@ class Keeper:
         try:
             return step() is not False
         except (OSError, OutboxError) as error:
-            self._kept.trouble(error)
+            self._failover.report(error)
             return False
 
     def _beat(self, progress: Progress | None) -> None:
@@ -105,11 +102,33 @@ class Keeper:
             self._beaten = run_file, progress
 
     def _write(self) -> bool:
-        self._told += self._kept.take_told()
+        self._told += self._receipts.take_told()
         if self._told:
             self._storage.outbox.keepers.told(self._told)
             self._told = []
-        return self._kept.write()
+        return self._write_decisions()
+
+    def _write_decisions(self) -> bool:
+        """What the game's thread could not write. False if something is left."""
+        if not self._journal:
+            return True
+        try:
+            written = self._journal.write(lambda: self._storage.outbox.keepers, wait=True)
+        except OutboxBusyError:
+            raise
+        except OutboxError as error:
+            self._failover.failed(error)
+            self._sending.keep_house()
+            raise
+        self._failover.worked()
+        self._sending.dirty = True
+        return written
+
+    def _settle(self) -> None:
+        """The last is written: see that it will be found."""
+        if not self._journal.silent:
+            self._failover.leave()
+            self._write_decisions()
 
     def _scan(self) -> None:
         first = self._next_scan is None
@@ -122,4 +141,4 @@ class Keeper:
             if first and runs is not None and run_file is not None:
                 receipts = outbox.untold(run_file.run, run_names(runs))
         finally:
-            self._kept.recovered(receipts)
+            self._sending.recovered(receipts)

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ._boundary import Boundary, called_by_the_game, calls_the_game
+from ._base.boundary import Boundary, called_by_the_game, calls_the_game
+from ._base.clocks import Clock, Instant, SystemClock
+from ._base.errors import PygameNotFoundError
+from ._base.log import log
+from ._base.messages import Consent, EndSessionResponse, Reason, Session, Status, about_json
+from ._base.patience import WAIT_AT_EXIT
 from ._disk import lock
-from ._disk.consent import CONSENTS, Choice
+from ._disk.consent import CONSENTS
 from ._engine import Engine
-from ._errors import PygameNotFoundError
 from ._following import Following
-from ._log import log
-from ._messages import Consent, EndSessionResponse, Reason, Session, Status, about_json
-from ._patience import WAIT_AT_EXIT
 from ._player.exits import ExitWatch, reason_of
 from ._settings import Settings, is_text
-from ._time import Clock, Instant, SystemClock
-from ._version import __version__
-from .destinations import Destination, GameSparks
+from .destinations import Destination
 
 if TYPE_CHECKING:
     from ._player.window import Adapter, Probe
-
-NO_SECRET = "none"
-"""Stands in the path where no secret is set; `gs-pygame serve` without GS_PYGAME_SECRET takes any."""
 
 Answered = Callable[[EndSessionResponse], None]
 
@@ -84,7 +78,9 @@ class SessionPlugin:
             self.settings.consent,
             self._clock,
             self._adapter,
-            lambda choice, changed: self._made_engine(folder, choice, changed),
+            lambda choice, changed: Engine(
+                self._clock, self._destination, folder, self.settings, self._about, choice, changed
+            ),
             lambda engine: self._end(engine, self._closing),
         )
         self._begin(self._clock.now())
@@ -106,12 +102,9 @@ class SessionPlugin:
     # What a game may ask
 
     @property
+    @called_by_the_game(None)
     def session(self) -> Session | None:
         """A snapshot of the open session; None if there is none."""
-        return self._session()
-
-    @called_by_the_game(None)
-    def _session(self) -> Session | None:
         engine = self._engine
         return engine.session() if engine else None
 
@@ -120,7 +113,8 @@ class SessionPlugin:
         """The state of the queue. Reads the outbox (0.3 ms, and 0.2 ms for each thousand ends): not for every frame."""
         engine = self._engine
         status = engine.status() if engine else Status()
-        return replace(status, last_error=status.last_error or self._trouble)
+        trouble = self._following.trouble if self._following else None
+        return replace(status, last_error=status.last_error or trouble)
 
     # What a game may do
 
@@ -174,7 +168,7 @@ class SessionPlugin:
             log.error("gs_pygame: flush(%r) does not wait: allowed is a number of seconds", timeout)
             timeout = 0.0
         engine = self._engine
-        delivered = engine.flush(timeout) if engine else True
+        delivered = engine.sending.flush(timeout) if engine else True
         self._tell()
         return delivered
 
@@ -210,13 +204,6 @@ class SessionPlugin:
                 "no working pygame was found: install one of them with `pip install pygame` or "
                 "`pip install pygame-ce` (if both were installed, uninstall both first)"
             ) from error
-        about = about_json(
-            self.settings.app_version,
-            f"gs_pygame {__version__}",
-            sys.platform,
-            ".".join(map(str, sys.version_info[:3])),
-            version(),
-        )
         adapter = Adapter(
             self.settings.background_on,
             self._tell,
@@ -226,15 +213,11 @@ class SessionPlugin:
             self._clock.tick,
             self._boundary,
         )
-        return adapter, about
+        return adapter, about_json(self.settings.app_version, version())
 
     @property
     def _engine(self) -> Engine | None:
         return self._following.engine if self._following else None
-
-    @property
-    def _trouble(self) -> str | None:
-        return self._following.trouble if self._following else None
 
     def _begin(self, since: Instant) -> None:
         assert self._following is not None
@@ -248,42 +231,19 @@ class SessionPlugin:
         if engine:
             engine.set_script_data(settings.script_data)
 
-    def _made_engine(self, folder: Path, choice: Choice, changed: Callable[[], None]) -> Engine:
-        return Engine(
-            self._clock,
-            self._destination or GameSparks(**self._gamesparks()),
-            folder,
-            self.settings.grace,
-            self.settings.script_data,
-            self.settings.player_id,
-            self._about,
-            choice,
-            changed,
-            None if self._destination else self._gamesparks(),
-        )
-
-    def _gamesparks(self) -> dict[str, Any]:
-        settings = self.settings
-        return {
-            "endpoint": settings.filled_endpoint,
-            "secret": settings.secret or NO_SECRET,
-            "credential": settings.credential,
-            "duration_unit": settings.duration_unit,
-        }
-
     @called_by_the_game(None)
     def _farewell(self) -> None:
         """pygame.quit() was called: some games leave by os._exit next, which nobody is told of."""
         engine = self._engine
         if engine and self.settings.exit_delivery == "after":
-            engine.farewell()
+            engine.sending.farewell()
 
     def _tell(self) -> None:
         """Hand receipts to the game, on the game's thread."""
         engine = self._engine
         if engine is None:
             return
-        receipts = engine.take_receipts()
+        receipts = engine.receipts.take()
         try:
             while receipts:
                 answered = self._answered.pop(receipts[0].end.session_id, None)
@@ -294,7 +254,7 @@ class SessionPlugin:
                     self._call_back(self.settings.on_delivered, receipt.end.snapshot(), receipt.response)
         finally:
             if receipts:
-                engine.give_back(receipts)
+                engine.receipts.give_back(receipts)
 
     @staticmethod
     @calls_the_game
@@ -332,15 +292,14 @@ class SessionPlugin:
         how = self.settings.exit_delivery
         try:
             if how != "wait":
-                engine.stop_sending(all_of_us=how == "next-start")
+                engine.sending.stop(all_of_us=how == "next-start")
             engine.exit(reason)
             if how == "wait":  # by the helper that is there, since it is warm; and it is gone when the game is
-                engine.flush(WAIT_AT_EXIT)
+                engine.sending.flush(WAIT_AT_EXIT)
                 self._tell()
         finally:
             if engine.session_id is None:
                 engine.stop(after=how == "after")
-                engine.join()
                 if self._following and self._following.engine is engine:
                     self._following.engine = None
 

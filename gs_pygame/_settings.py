@@ -14,8 +14,8 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from . import _address
-from ._errors import ConfigurationError
-from ._messages import Consent, EndSessionResponse, Session, dump_script_data
+from ._base.errors import ConfigurationError
+from ._base.messages import Consent, EndSessionResponse, Session, dump_script_data
 from ._player.lifecycle import MIN_GRACE
 
 ScriptData = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
@@ -24,6 +24,9 @@ OnDelivered = Callable[[Session, EndSessionResponse], None]
 DEFAULT_GRACE = 300.0
 """Seconds; what Adobe's, Snowplow's and Amplitude's SDKs have for apps. Who plays at a desk looks at a chat or a wiki
 many times an evening, and since ends are backdated a long grace costs only delay."""
+
+NO_SECRET = "none"
+"""Stands in the path where no secret is set; `gs-pygame serve` without GS_PYGAME_SECRET takes any."""
 
 _ENVIRONMENT = {
     "endpoint": "GS_PYGAME_ENDPOINT",
@@ -149,6 +152,16 @@ class Settings:
         """The endpoint with the API key in its place, still in braces, by which GameSparks knows what to show to
         nobody. Never log it."""
         return (self.endpoint or "").replace("{api_key}", f"{{{self.api_key}}}")
+
+    @property
+    def gamesparks(self) -> dict[str, Any]:
+        """The arguments of GameSparks, once validated. Never log them."""
+        return {
+            "endpoint": self.filled_endpoint,
+            "secret": self.secret or NO_SECRET,
+            "credential": self.credential,
+            "duration_unit": self.duration_unit,
+        }
 
     @property
     def folder(self) -> Path:

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from ._base.patience import TOLD
 from ._delivery import frozen
 from ._delivery.process import ARGUMENT
-from ._patience import TOLD
 
 
 def freeze_support() -> None:

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import gs_pygame
+from gs_pygame._base.messages import Consent
 from gs_pygame._disk.consent import Choice
 from gs_pygame._disk.outbox import Numbered, Outbox
-from gs_pygame._messages import Consent
 
 T0 = 1_800_000_000.0
 """Unix time at which everything in these tests begins (FakeClock's own beginning)."""

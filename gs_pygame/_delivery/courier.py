@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .._base.clocks import Backoff, Clock
+from .._base.errors import OutboxDamagedError, OutboxError
+from .._base.log import log
+from .._base.patience import DESTINATION_IDLE, PAUSE, RECEIPTS_WAIT, RETRY_AFTER_LIMIT, TURN_WAIT
 from .._disk.outbox import Outbox, Queued, Receipt
-from .._errors import OutboxDamagedError, OutboxError
-from .._log import log
-from .._patience import DESTINATION_IDLE, PAUSE, RECEIPTS_WAIT, RETRY_AFTER_LIMIT, TURN_WAIT
-from .._time import Backoff, Clock
 from ..destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
 from ..destinations._protocol import attempt
 from .turn import Turn

@@ -18,12 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .._boundary import let_go
+from .._base.boundary import let_go
+from .._base.log import log
+from .._base.patience import HEARING, QUICK, QUICK_HEARING, STARTING
 from .._disk.lock import FileLock
 from .._disk.outbox import Outbox, Receipt
 from .._disk.storage import Storage
-from .._log import log
-from .._patience import HEARING, QUICK, QUICK_HEARING, STARTING
 from .courier import Courier, Line
 from .helper import presence_of
 from .process import LOOK, NUDGE, STOP, Process, prepare

@@ -23,14 +23,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
+from .._base.clocks import Backoff, SystemClock
+from .._base.errors import OutboxError
+from .._base.messages import End
+from .._base.patience import AFTER_THE_EXIT, ARRIVING, HELPER_IDLE, HELPER_TURN_WAIT, LOOK_AT_EXIT, LOOK_IN_PLAY
 from .._disk import consent
 from .._disk.lock import FileLock
 from .._disk.outbox import Outbox
 from .._disk.runs import recover_dead_runs
-from .._errors import OutboxError
-from .._messages import End
-from .._patience import AFTER_THE_EXIT, ARRIVING, HELPER_IDLE, HELPER_TURN_WAIT, LOOK_AT_EXIT, LOOK_IN_PLAY
-from .._time import Backoff, SystemClock
 from ..destinations import Outcome
 from ..destinations.gamesparks import GameSparks
 from .courier import Courier

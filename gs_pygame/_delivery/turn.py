@@ -13,10 +13,10 @@ import struct
 import threading
 from pathlib import Path
 
-from .._boundary import let_go
+from .._base.boundary import let_go
+from .._base.clocks import system_sources
+from .._base.patience import LONGEST_REQUEST, TURN_BEAT, TURN_STALE
 from .._disk.lock import FileLock
-from .._patience import LONGEST_REQUEST, TURN_BEAT, TURN_STALE
-from .._time import system_sources
 
 _TIME = struct.Struct("<d")  # on the active clock, which all processes of one boot share, as they do locks
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._messages import End
-from .._patience import HELPER_PATIENCE
+from .._base.messages import End
+from .._base.patience import HELPER_PATIENCE
 from .accounts import Accounts
 from .database import Database
 from .opening import looked_into

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
-from .._messages import Consent
+from .._base.messages import Consent
 from .lock import FileLock
 from .private import make_folder, own
 

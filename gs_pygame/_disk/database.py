@@ -13,8 +13,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from .._boundary import let_go
-from .._errors import OutboxBusyError
+from .._base.boundary import let_go
+from .._base.errors import OutboxBusyError
 from .opening import CHECKPOINT_SIZE, as_ours, translated
 from .schema import VERSION
 

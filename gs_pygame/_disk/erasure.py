@@ -7,8 +7,8 @@ import os
 from contextlib import closing
 from pathlib import Path
 
-from .._errors import OutboxDamagedError, OutboxError, OutboxTooNewError
-from .._patience import ERASE_PATIENCE
+from .._base.errors import OutboxDamagedError, OutboxError, OutboxTooNewError
+from .._base.patience import ERASE_PATIENCE
 from .opening import looked_into, translated
 from .outbox import Outbox
 from .runs import dead_runs, run_names

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import threading
 
-from .._errors import OutboxDamagedError, OutboxError
-from .._log import log
-from .._patience import DISK_RETRY, GAME_PATIENCE
-from .._time import Clock, Instant
+from .._base.clocks import Clock, Instant
+from .._base.errors import OutboxDamagedError, OutboxError
+from .._base.log import log
+from .._base.patience import DISK_RETRY, GAME_PATIENCE
 from .journal import Journal
 from .merge import bring_home
 from .outbox import Outbox

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
-from .._boundary import let_go
-from .._errors import OutboxBusyError
+from .._base.boundary import let_go
+from .._base.errors import OutboxBusyError
 from .._player.lifecycle import Decision, Lifecycle, Release, Save, Start, Withdraw
 from .outbox import Numbered, Outbox
 

@@ -17,7 +17,7 @@ import threading
 import weakref
 from pathlib import Path
 
-from .. import _boundary
+from .._base import boundary
 from .private import own
 
 _TAKEN = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})  # as fcntl(2) and Microsoft's _locking say it
@@ -127,7 +127,7 @@ class FileLock:
 
 def let_go() -> None:
     """This thread was interrupted, and neither opens nor closes a lock."""
-    _boundary.let_go(_guard)
+    boundary.let_go(_guard)
 
 
 def _after_fork() -> None:

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-from .._errors import OutboxBusyError, OutboxDamagedError, OutboxDiskError, OutboxError
-from .._patience import HELPER_PATIENCE
+from .._base.errors import OutboxBusyError, OutboxDamagedError, OutboxDiskError, OutboxError
+from .._base.patience import HELPER_PATIENCE
 from .private import make_folder, own
 from .schema import VERSION, make, refuse_altered, refuse_foreign, refuse_newer, version_of
 

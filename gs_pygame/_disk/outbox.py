@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .._messages import End, EndSessionResponse, Reason
-from .._patience import HELPER_PATIENCE
+from .._base.messages import End, EndSessionResponse, Reason
+from .._base.patience import HELPER_PATIENCE
 from .._player.lifecycle import Progress
 from .accounts import Accounts
 from .database import Database

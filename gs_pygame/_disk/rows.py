@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from .._messages import End, EndSessionResponse
+from .._base.messages import End, EndSessionResponse
 
 END_COLUMNS = (
     "session_id, number, previous_id, player_id, started_at, active, wall, reason, script_data, about, counters"

@@ -12,8 +12,8 @@ import uuid
 import zlib
 from pathlib import Path
 
-from .._boundary import let_go
-from .._patience import SILENT
+from .._base.boundary import let_go
+from .._base.patience import SILENT
 from .._player.lifecycle import Progress
 from .lock import FileLock, held_here
 from .outbox import Outbox

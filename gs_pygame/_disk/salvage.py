@@ -10,8 +10,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from .._errors import OutboxDamagedError, OutboxDiskError, OutboxError
-from .._log import log
+from .._base.errors import OutboxDamagedError, OutboxDiskError, OutboxError
+from .._base.log import log
 from .lock import FileLock
 from .opening import FILES
 from .outbox import Outbox

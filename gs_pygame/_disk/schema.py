@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 
-from .._errors import OutboxDamagedError, OutboxTooNewError
+from .._base.errors import OutboxDamagedError, OutboxTooNewError
 
 VERSION = 1
 """Of the tables, in `PRAGMA user_version`."""

@@ -7,9 +7,9 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._errors import OutboxError
-from .._log import log
-from .._patience import KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
+from .._base.errors import OutboxError
+from .._base.log import log
+from .._base.patience import KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
 from .lock import FileLock
 from .opening import FILES
 from .outbox import Outbox

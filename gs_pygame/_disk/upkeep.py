@@ -6,8 +6,8 @@ import time
 import uuid
 from typing import Any
 
-from .._errors import OutboxBusyError, OutboxDiskError
-from .._patience import HELPER_PATIENCE
+from .._base.errors import OutboxBusyError, OutboxDiskError
+from .._base.patience import HELPER_PATIENCE
 from .accounts import Accounts, Counts
 from .database import Database
 from .rows import END_COLUMNS, end_of, is_sound

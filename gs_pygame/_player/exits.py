@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Callable
 from types import FrameType
 
-from .._messages import Reason
+from .._base.messages import Reason
 
 _watching: weakref.WeakSet[ExitWatch] = weakref.WeakSet()
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .._messages import Reason
-from .._patience import HEARTBEAT
-from .._time import Instant
+from .._base.clocks import Instant
+from .._base.messages import Reason
+from .._base.patience import HEARTBEAT
 
 SUSPEND_AFTER = HEARTBEAT + 5.0
 """Seconds without a pulse in which the computer may have slept, or the process been stopped."""

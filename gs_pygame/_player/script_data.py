@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from .._boundary import calls_the_game
-from .._log import log
-from .._messages import dump_script_data
+from .._base.boundary import calls_the_game
+from .._base.log import log
+from .._base.messages import dump_script_data
 
 
 class ScriptData:

@@ -19,8 +19,8 @@ import pygame.display
 import pygame.event
 import pygame.key
 
-from .._boundary import Boundary
-from .._messages import Reason
+from .._base.boundary import Boundary
+from .._base.messages import Reason
 from .hooks import HoldingHook, Hook, QuitHook, WaitHook
 from .sight import IN, OUT, Windows, has_lost_its_compositor, hides_what_is_seen
 

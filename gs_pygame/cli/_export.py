@@ -14,10 +14,10 @@ from typing import Annotated, Any
 
 import typer
 
+from .._base.messages import End
 from .._disk.browse import Browser, Kept
 from .._disk.rows import response_of
 from .._disk.storage import OUTBOX
-from .._messages import End
 from ._game import App, Author, DataDir, complaints, counted, folder_of
 from ._run import AUTHOR
 

@@ -17,16 +17,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from .._base.clocks import Backoff, SystemClock
+from .._base.errors import GsPygameError, OutboxError
 from .._delivery.courier import Courier
 from .._disk import consent
 from .._disk.browse import Browser
 from .._disk.outbox import Outbox
 from .._disk.runs import recover_dead_runs
 from .._disk.storage import OUTBOX
-from .._errors import GsPygameError, OutboxError
 from .._settings import Settings
-from .._time import Backoff, SystemClock
-from ..destinations import Destination
+from ..destinations import Destination, GameSparks
 from ._game import (
     AllowInsecure,
     App,
@@ -41,7 +41,6 @@ from ._game import (
     connection,
     counted,
     folder_of,
-    gamesparks,
 )
 from ._run import AUTHOR
 
@@ -77,7 +76,7 @@ def flush(
         settings = connection(folder, endpoint, credential, allow_insecure, ask_secret, duration_unit=duration_unit)
         _refuse_what_must_stay(folder, settings)
         settings.validate()
-        result = _deliver(folder, gamesparks(settings), time.monotonic() + timeout, shows=not as_json)
+        result = _deliver(folder, GameSparks(**settings.gamesparks), time.monotonic() + timeout, shows=not as_json)
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), **asdict(result)}))
     else:

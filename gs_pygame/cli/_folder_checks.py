@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from .._base.errors import OutboxDamagedError, OutboxDiskError, OutboxError, OutboxTooNewError
 from .._disk import consent
 from .._disk.browse import Browser
 from .._disk.database import RESERVE
@@ -20,7 +21,6 @@ from .._disk.opening import FILES
 from .._disk.runs import any_alive
 from .._disk.storage import OUTBOX
 from .._disk.upkeep import MAX_BYTES
-from .._errors import OutboxDamagedError, OutboxDiskError, OutboxError, OutboxTooNewError
 from ._finding import Finding
 from ._game import counted
 

@@ -11,10 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .._errors import ConfigurationError, GsPygameError
-from .._plugin import NO_SECRET
+from .._base.errors import ConfigurationError, GsPygameError
 from .._settings import Settings
-from ..destinations import GameSparks
 
 App = Annotated[str | None, typer.Option(help="The game's name, as it calls install().")]
 Author = Annotated[str, typer.Option(help="Its author, as it calls install().")]
@@ -72,13 +70,6 @@ def connection(
         secret=str(typer.prompt("Secret", hide_input=True, err=True)) if ask_secret else None,
         **more,
     ).resolved(os.environ)
-
-
-def gamesparks(settings: Settings) -> GameSparks:
-    """The server that `settings`, which are checked, lead to."""
-    return GameSparks(
-        settings.filled_endpoint, settings.secret or NO_SECRET, settings.credential, settings.duration_unit
-    )
 
 
 @contextmanager

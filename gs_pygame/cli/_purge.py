@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
+from .._base.errors import GsPygameError, OutboxError
 from .._disk.browse import Browser
 from .._disk.erasure import erase
 from .._disk.lock import FileLock
 from .._disk.runs import any_alive
 from .._disk.salvage import remove_whole
 from .._disk.storage import OUTBOX
-from .._errors import GsPygameError, OutboxError
 from ._game import App, AsJson, Author, DataDir, complaints, counted, folder_of
 from ._run import AUTHOR
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from .._errors import ConfigurationError
+from .._base.errors import ConfigurationError
 from .._install import install_unless_the_game_does
 from .._settings import Settings
 

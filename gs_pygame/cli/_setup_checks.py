@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .._messages import to_rfc3339
+from .._base.messages import to_rfc3339
 from .._settings import SWITCHES, is_on
 from .._version import __version__
 from ._finding import Finding

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .._base.messages import to_rfc3339
 from .._disk import consent
 from .._disk.accounts import Counts
 from .._disk.browse import Browser
 from .._disk.erasure import is_left
 from .._disk.storage import OUTBOX
-from .._messages import to_rfc3339
 from ._game import App, AsJson, Author, DataDir, complaints, folder_of
 from ._run import AUTHOR
 

@@ -22,7 +22,7 @@ import requests.adapters
 import requests.utils
 import urllib3
 
-from .._patience import ANSWER_TIMEOUT, CONNECT_TIMEOUT, KEEP_ALIVE, READ_TIMEOUT
+from .._base.patience import ANSWER_TIMEOUT, CONNECT_TIMEOUT, KEEP_ALIVE, READ_TIMEOUT
 from .._version import __version__
 from . import _why
 from ._protocol import Retry

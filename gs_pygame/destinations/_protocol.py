@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from .._messages import End, EndSessionResponse
+from .._base.messages import End, EndSessionResponse
 
 
 @dataclass(frozen=True, slots=True)

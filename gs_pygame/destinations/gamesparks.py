@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from .. import _address
-from .._messages import End, EndSessionResponse
+from .._base.messages import End, EndSessionResponse
 from ._protocol import Delivered, Outcome, Pause, Rejected, Retry
 
 if TYPE_CHECKING:

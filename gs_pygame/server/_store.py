@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL, Connection, Engine, Row, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from .._errors import GsPygameError
+from .._base.errors import GsPygameError
 from ._gaps import Gap, GapTotals, count_gaps, find_gaps, keep_account
 from ._protocol import JSON, EndSessionRequest, Measured, encode
 from ._tables import create_tables, sessions

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from .._threads import Bell, Turn
-from .._time import Instant, Worker
+from .._base.clocks import Instant, Worker
+from .._base.threads import Bell, Turn
 
 _TICK = 1e-6  # seconds: a turn that asks for no delay still lets time pass, as a thread would
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._messages import End, EndSessionResponse
+from .._base.messages import End, EndSessionResponse
 from ..destinations import Delivered, Outcome, Retry
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .._messages import End, Reason
+from .._base.messages import End, Reason
 
 TOLERANCE = 0.25
 """Seconds by which a length may be off: the player acts between two frames, and the game sees it in the next."""

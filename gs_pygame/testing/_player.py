@@ -11,7 +11,7 @@ from dataclasses import replace
 import pygame
 
 from .. import _install
-from .._messages import End
+from .._base.messages import End
 from .._plugin import SessionPlugin
 from .._settings import Settings
 from ._calls import by_the_players_clock, with_the_players_eyes
@@ -277,9 +277,9 @@ def _die(plugin: SessionPlugin, clock: FakeClock) -> None:
     engine = plugin._inherited
     if engine is None:
         return
-    for worker in (engine._keeper_worker, engine._courier_worker):
+    for worker in (engine._keeper_worker, engine.sending._worker):
         clock.forget(worker)
-    engine._delivery.close()
+    engine.sending.delivery.close()
     if engine._storage.run_file is not None:
         engine._storage.run_file._lock.close()
     engine._storage.outbox.close()

@@ -15,9 +15,9 @@ import pytest
 from cli_kit import DELIVERING, PLAYING, Command, busy, everything, fill, fill_with_all
 from core_kit import begin, choose, environment, ids
 
+from gs_pygame._base.messages import Consent
 from gs_pygame._disk import consent
 from gs_pygame._disk.outbox import Outbox
-from gs_pygame._messages import Consent
 from gs_pygame.testing import FaultServer, Request, Wire, replies
 
 SECRET = "hush-hush"

@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
+from gs_pygame._base.clocks import Backoff, SystemClock
 from gs_pygame._delivery.courier import Courier
 from gs_pygame._disk.outbox import Outbox
-from gs_pygame._time import Backoff, SystemClock
 from gs_pygame.destinations import GameSparks
 
 

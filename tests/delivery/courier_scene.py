@@ -9,9 +9,9 @@ from pathlib import Path
 from network_kit import put
 
 from gs_pygame import End
+from gs_pygame._base.clocks import Backoff
 from gs_pygame._delivery.courier import Courier
 from gs_pygame._disk.outbox import Outbox, Receipt
-from gs_pygame._time import Backoff
 from gs_pygame.destinations import Outcome, Retry
 from gs_pygame.testing import FakeClock, FakeDestination
 

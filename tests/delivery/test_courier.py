@@ -10,12 +10,12 @@ from courier_scene import BROKEN, HOUR, OFFLINE, Scene
 from network_kit import Log, put
 
 from gs_pygame import End, EndSessionResponse
+from gs_pygame._base.clocks import Backoff
+from gs_pygame._base.errors import OutboxBusyError
+from gs_pygame._base.patience import BACKOFF_CAP, PAUSE, RECEIPTS_WAIT, RETRY_AFTER_LIMIT
 from gs_pygame._delivery.courier import AT_A_TIME, PASSES, STRIKES, Line
 from gs_pygame._disk.lock import FileLock
 from gs_pygame._disk.outbox import Outbox, Queued, Receipt
-from gs_pygame._errors import OutboxBusyError
-from gs_pygame._patience import BACKOFF_CAP, PAUSE, RECEIPTS_WAIT, RETRY_AFTER_LIMIT
-from gs_pygame._time import Backoff
 from gs_pygame.destinations import Delivered, Outcome, Pause, Rejected, Retry
 
 # The queue

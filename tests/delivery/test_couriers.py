@@ -15,10 +15,10 @@ from courier_scene import HOUR, OFFLINE, Scene
 from network_kit import DEADLINE, eventually, put
 
 from gs_pygame import End, EndSessionResponse
+from gs_pygame._base.patience import TURN_WAIT
 from gs_pygame._delivery.courier import AT_A_TIME
 from gs_pygame._disk.lock import FileLock
 from gs_pygame._disk.outbox import Outbox, Queued
-from gs_pygame._patience import TURN_WAIT
 from gs_pygame.destinations import Outcome, Pause, Retry
 from gs_pygame.testing import FakeClock, FaultServer, Request, Wire
 from gs_pygame.testing.replies import verified

@@ -18,7 +18,7 @@ import pytest
 from core_kit import DEADLINE, line_of, tell
 from helper_kit import children, eventually, gone, helper, helpers, on_disk, played, playing, reasons, script
 
-from gs_pygame import _patience
+from gs_pygame._base import patience
 from gs_pygame.testing import FaultServer
 from gs_pygame.testing.replies import silence, verified
 
@@ -126,7 +126,7 @@ def test_where_the_game_finds_modules(server: FaultServer, folder: Path, tmp_pat
     os.chdir({str(tmp_path)!r})
     sys.path += ["/" + "д" * 100 + str(number) for number in range(40)] + [{path.format(here=tmp_path)!r}]
     """
-    then = "os.chdir('/')\nplugin.end_session()\nprint(plugin.flush(8), plugin._engine._delivery._number)"
+    then = "os.chdir('/')\nplugin.end_session()\nprint(plugin.flush(8), plugin._engine.sending.delivery._number)"
     done = played(script(then, textwrap.dedent(before) + IMPORTS), folder, server.url)
     assert (done.returncode, done.stdout) == (0, "True 1\n"), done.stderr
     gone(folder)
@@ -163,7 +163,7 @@ def test_it_leaves_and_another_one_comes(server: FaultServer, folder: Path) -> N
     with playing(script(then), folder, server.url) as game:
         assert line_of(game) == "True"
         first = helper(folder)
-        gone(folder, _patience.HELPER_IDLE + DEADLINE)
+        gone(folder, patience.HELPER_IDLE + DEADLINE)
         assert not list((folder / "runs").glob("*.helper"))
         tell(game)
         assert line_of(game) == "True"
@@ -297,7 +297,7 @@ def test_a_helper_that_is_stopped_holds_up_nobody(folder: Path) -> None:
             eventually(lambda: bool(stuck))
             begun = time.monotonic()
             with playing(source, folder, server.url) as two:
-                eventually(lambda: len(set(request_ids(server))) == 4, 2 * _patience.TURN_STALE)
+                eventually(lambda: len(set(request_ids(server))) == 4, 2 * patience.TURN_STALE)
                 took = time.monotonic() - begun
                 os.kill(stuck[0], signal.SIGCONT)
                 for game in (one, two):

@@ -135,7 +135,9 @@ def test_wait_has_an_end(folder: Path) -> None:
 @pytest.mark.parametrize("settings", [{"exit_delivery": "'next-start'"}, {"consent": "'pending'"}])
 def test_no_process(server: FaultServer, folder: Path, settings: dict[str, str]) -> None:
     """exit_delivery="next-start", or no consent yet: nothing is started, nothing is sent, the end is kept."""
-    done = played(script("pygame.quit()\nprint(plugin._engine._delivery._process)", **settings), folder, server.url)
+    done = played(
+        script("pygame.quit()\nprint(plugin._engine.sending.delivery._process)", **settings), folder, server.url
+    )
     assert (done.returncode, done.stdout) == (0, "None\n")
     assert helpers(folder) == []
     assert server.connections == 0

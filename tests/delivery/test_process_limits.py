@@ -17,7 +17,7 @@ import pytest
 from core_kit import DEADLINE, line_of, tell
 from helper_kit import children, eventually, gone, helper, helpers, on_disk, played, playing, script
 
-from gs_pygame import _patience
+from gs_pygame._base import patience
 from gs_pygame._delivery import process
 from gs_pygame._disk.lock import FileLock
 from gs_pygame.testing import FaultServer
@@ -53,7 +53,7 @@ class Lingering:
     game: int = 0
 
     def is_gone_in_time(self) -> None:
-        gone(self.folder, max(0.0, self.begun + _patience.AFTER_THE_EXIT + SPARE - time.monotonic()))
+        gone(self.folder, max(0.0, self.begun + patience.AFTER_THE_EXIT + SPARE - time.monotonic()))
 
 
 Begin = Callable[[ExitStack, Path], Lingering]
@@ -202,7 +202,9 @@ def test_a_data_folder_that_cannot_be_used(folder: Path) -> None:
     """The outbox is in memory: no process could read it, so none is started."""
     folder.write_text("a file")
     with FaultServer(silence) as server:
-        assert played(script("print(plugin._engine._delivery.is_helped)"), folder, server.url).stdout == "False\n"
+        assert (
+            played(script("print(plugin._engine.sending.delivery.is_helped)"), folder, server.url).stdout == "False\n"
+        )
         assert helpers(folder) == []
 
 

@@ -13,9 +13,9 @@ import pytest
 from core_kit import NOBODY, begin, choose
 from disk_kit import new_player, played
 
+from gs_pygame._base.messages import Consent
 from gs_pygame._disk import consent
 from gs_pygame._disk.consent import Choice
-from gs_pygame._messages import Consent
 
 SPOILED: dict[str, bytes] = {
     "empty": b"",

@@ -18,9 +18,9 @@ from disk_kit import Disk
 
 import gs_pygame
 from gs_pygame import SessionPlugin
+from gs_pygame._base.patience import DISK_RETRY
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import recover_dead_runs
-from gs_pygame._patience import DISK_RETRY
 from gs_pygame.testing import Player
 
 HOUR = 3600.0

@@ -15,11 +15,11 @@ import pytest
 from core_kit import DEADLINE, RUN, T0, child, ids, line_of, ready, save, start, tell
 
 from gs_pygame import EndSessionResponse
+from gs_pygame._base.errors import OutboxBusyError, OutboxDamagedError, OutboxError, OutboxTooNewError
+from gs_pygame._base.patience import GAME_PATIENCE
 from gs_pygame._disk import opening, schema
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.upkeep import MAX_RECEIPTS
-from gs_pygame._errors import OutboxBusyError, OutboxDamagedError, OutboxError, OutboxTooNewError
-from gs_pygame._patience import GAME_PATIENCE
 from gs_pygame._player.lifecycle import Progress
 
 posix_modes = pytest.mark.skipif(sys.platform == "win32", reason="file modes are POSIX's")

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from core_kit import DEADLINE, environment, ids, ready, start
 
+from gs_pygame._base.errors import OutboxBusyError
+from gs_pygame._base.patience import GAME_PATIENCE
 from gs_pygame._disk.database import Database
 from gs_pygame._disk.outbox import Outbox
-from gs_pygame._errors import OutboxBusyError
-from gs_pygame._patience import GAME_PATIENCE
 
 HEADER = 32
 """Bytes of a WAL's header (sqlite.org/fileformat2.html, 4.1); its first frame follows."""

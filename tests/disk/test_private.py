@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from core_kit import NOBODY, run, start
 
+from gs_pygame._base.patience import SILENT
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.private import make_folder
 from gs_pygame._disk.runs import RunFile, recover_dead_runs
-from gs_pygame._patience import SILENT
 from gs_pygame._player.lifecycle import Progress
 
 ID = "12345678-1234-4234-8234-123456789abc"

@@ -12,9 +12,9 @@ from core_kit import DEADLINE, ENDPOINT, child, ids, line_of, start, tell
 
 import gs_pygame
 from gs_pygame import SessionPlugin, testing
+from gs_pygame._base.patience import SCAN
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import recover_dead_runs
-from gs_pygame._patience import SCAN
 from gs_pygame.testing import Player
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")

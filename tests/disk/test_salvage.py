@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from core_kit import child, line_of, save, start
 
+from gs_pygame._base.errors import OutboxDamagedError, OutboxDiskError, OutboxError
 from gs_pygame._disk.erasure import erase
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import RunFile
 from gs_pygame._disk.salvage import mark_damaged, open_or_replace
 from gs_pygame._disk.storage import Storage
 from gs_pygame._disk.upkeep import Upkeep
-from gs_pygame._errors import OutboxDamagedError, OutboxDiskError, OutboxError
 
 Damage = Callable[[Path], None]
 

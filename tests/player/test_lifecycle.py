@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from gs_pygame._base.clocks import Instant
 from gs_pygame._player.lifecycle import Decision, Lifecycle, Progress, Release, Save, Start, Withdraw
-from gs_pygame._time import Instant
 
 GRACE = 30.0
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gs_pygame._base.clocks import Instant
 from gs_pygame._player.lifecycle import (
     AT_WORK,
     SUSPEND_AFTER,
@@ -23,7 +24,6 @@ from gs_pygame._player.lifecycle import (
     Start,
     Withdraw,
 )
-from gs_pygame._time import Instant
 
 TICKS = 8  # to the second: a power of two, so that no boundary is blurred by rounding
 PULSE = 6  # ticks between pulses

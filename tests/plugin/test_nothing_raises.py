@@ -16,10 +16,10 @@ from core_kit import DEADLINE, ENDPOINT, NOBODY, run
 
 import gs_pygame
 from gs_pygame import EndSessionRequest, SessionPlugin, Settings, _install
+from gs_pygame._base.errors import OutboxError
+from gs_pygame._base.threads import ThreadWorker
 from gs_pygame._disk.journal import Journal
-from gs_pygame._errors import OutboxError
 from gs_pygame._player.lifecycle import HEARTBEAT
-from gs_pygame._threads import ThreadWorker
 from gs_pygame.destinations import Retry
 from gs_pygame.testing import FakeClock, FakeDestination, Player
 

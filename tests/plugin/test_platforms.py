@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gs_pygame import _time
+from gs_pygame._base import clocks
 from gs_pygame._disk import lock
 
 
@@ -21,7 +21,7 @@ def test_linux_asks_boottime_for_what_runs_on_in_sleep(monkeypatch: pytest.Monke
     """Linux: monotonic stands still in suspend, CLOCK_BOOTTIME runs on."""
     monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)
     monkeypatch.setattr(time, "clock_gettime", {7: 70.0}.__getitem__)
-    active, elapsed = _time.system_sources("linux")
+    active, elapsed = clocks.system_sources("linux")
     assert active is time.monotonic
     assert elapsed() == 70.0
 
@@ -30,7 +30,7 @@ def test_macos_asks_clock_monotonic_for_what_runs_on_in_sleep(monkeypatch: pytes
     """macOS: Python's monotonic is mach_absolute_time, which stands still; CLOCK_MONOTONIC runs on."""
     monkeypatch.setattr(time, "CLOCK_MONOTONIC", 6, raising=False)
     monkeypatch.setattr(time, "clock_gettime", {6: 60.0}.__getitem__)
-    active, elapsed = _time.system_sources("darwin")
+    active, elapsed = clocks.system_sources("darwin")
     assert active is time.monotonic
     assert elapsed() == 60.0
 
@@ -44,7 +44,7 @@ def test_windows_asks_for_unbiased_interrupt_time(monkeypatch: pytest.MonkeyPatc
 
     kernel32 = SimpleNamespace(QueryUnbiasedInterruptTime=query)
     monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel32), raising=False)
-    active, elapsed = _time.system_sources("win32")
+    active, elapsed = clocks.system_sources("win32")
     assert active() == pytest.approx(1.25)
     assert elapsed is time.monotonic
 
@@ -52,7 +52,7 @@ def test_windows_asks_for_unbiased_interrupt_time(monkeypatch: pytest.MonkeyPatc
 def test_elsewhere_the_wall_clock_is_the_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
     """A system without CLOCK_BOOTTIME: a sleep is still noticed."""
     monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
-    assert _time.system_sources("freebsd13") == (time.monotonic, time.time)
+    assert clocks.system_sources("freebsd13") == (time.monotonic, time.time)
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from core_kit import DEADLINE, ENDPOINT, T0
 
 import gs_pygame
 from gs_pygame import EndSessionResponse, Session, SessionPlugin, Settings, testing
+from gs_pygame._base.clocks import Backoff
 from gs_pygame._delivery.courier import Courier
 from gs_pygame._disk import consent
 from gs_pygame._disk.outbox import Outbox, Queued
 from gs_pygame._disk.storage import Connections, Storage
-from gs_pygame._time import Backoff
 from gs_pygame.destinations import Pause, Rejected, Retry
 from gs_pygame.testing import FakeClock, FakeDestination, Player
 
@@ -797,8 +797,8 @@ def test_on_delivered_is_called_on_the_games_thread(tmp_path: Path, screen: None
         focused=lambda: True,
     )
     arrived = threading.Event()
-    real = plugin._engine._on_receipt  # type: ignore[union-attr]
-    courier = plugin._engine._delivery._courier  # type: ignore[union-attr]
+    real = plugin._engine.sending._on_receipt  # type: ignore[union-attr]
+    courier = plugin._engine.sending.delivery._courier  # type: ignore[union-attr]
     courier._on_receipt = lambda receipt: (real(receipt), arrived.set())  # type: ignore[func-returns-value]
     plugin.end_session()
     assert arrived.wait(DEADLINE)
@@ -873,7 +873,7 @@ def test_a_delivery_is_told_once_though_the_outbox_was_busy(
         told.append(session.number)
 
     real = Outbox.told
-    failures = [gs_pygame._errors.OutboxBusyError("locked")]
+    failures = [gs_pygame._base.errors.OutboxBusyError("locked")]
 
     def busy(self: Outbox, session_ids: list[str]) -> None:
         if failures:
@@ -1234,7 +1234,7 @@ def test_two_dead_runs_are_both_recovered_though_the_first_try_fails(
         (folder / "runs").mkdir(exist_ok=True)
         (folder / "runs" / f"run-{session_id}.run").touch()
     real = Outbox.recover
-    failures = [gs_pygame._errors.OutboxBusyError("locked")]
+    failures = [gs_pygame._base.errors.OutboxBusyError("locked")]
 
     def recover(self: Outbox, *args: Any) -> int:
         if failures:

@@ -13,8 +13,8 @@ import pytest
 from server_kit import PATH, counters, ends, numbered, record
 from sqlalchemy.dialects import postgresql
 
+from gs_pygame._base.messages import EndSessionResponse
 from gs_pygame._disk.outbox import Outbox
-from gs_pygame._messages import EndSessionResponse
 from gs_pygame.destinations.gamesparks import request_of
 from gs_pygame.server import Store, _gaps, open_store
 from gs_pygame.server._gaps import MAX_RANGES, Gap, GapTotals

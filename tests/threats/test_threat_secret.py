@@ -17,7 +17,7 @@ from network_kit import eventually
 
 import gs_pygame
 from gs_pygame import SessionPlugin
-from gs_pygame._errors import GsPygameError
+from gs_pygame._base.errors import GsPygameError
 from gs_pygame._settings import Settings
 from gs_pygame.destinations import GameSparks
 from gs_pygame.testing import FaultServer, Reply, Request, Wire, replies

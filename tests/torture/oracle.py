@@ -11,10 +11,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gs_pygame._base.clocks import Backoff, SystemClock
 from gs_pygame._delivery.courier import Courier
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import recover_dead_runs
-from gs_pygame._time import Backoff, SystemClock
 from gs_pygame.destinations import GameSparks
 
 from .recorder import Recorded

@@ -18,14 +18,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, seed, settings
 from hypothesis import strategies as st
 
+from gs_pygame._base.clocks import Backoff
+from gs_pygame._base.errors import ConfigurationError
+from gs_pygame._base.patience import PAUSE
 from gs_pygame._delivery.courier import Courier
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.rows import response_of
 from gs_pygame._disk.runs import _BODY, _CHECKSUM, _MAGIC, _decode
-from gs_pygame._errors import ConfigurationError
-from gs_pygame._patience import PAUSE
 from gs_pygame._settings import Settings
-from gs_pygame._time import Backoff
 from gs_pygame.destinations import Delivered, GameSparks, Outcome, Pause, Rejected, Retry
 from gs_pygame.destinations._http import Answer
 from gs_pygame.destinations.gamesparks import request_of

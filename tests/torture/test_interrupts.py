@@ -234,8 +234,8 @@ def in_another_thread(plugin: SessionPlugin) -> None:
                     answers.append(outbox.installation_id)
         if engine and not engine._stopped:
             answers.append(engine._journal.write(lambda: engine._storage.outbox.games, wait=True))
-            engine._delivery.have_helper()
-            engine._delivery.hear(engine._storage.outbox.games)
+            engine.sending.delivery.have_helper()
+            engine.sending.delivery.hear(engine._storage.outbox.games)
 
     thread = threading.Thread(target=asks, daemon=True)
     thread.start()

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from gs_pygame import SessionPlugin
+from gs_pygame._base.clocks import Instant
+from gs_pygame._base.errors import OutboxBusyError, OutboxError
+from gs_pygame._base.messages import End
 from gs_pygame._disk.journal import Journal
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import _decode, _encode
-from gs_pygame._errors import OutboxBusyError, OutboxError
-from gs_pygame._messages import End
 from gs_pygame._player.lifecycle import SUSPEND_AFTER, Lifecycle, Progress, Save
 from gs_pygame._settings import Settings
-from gs_pygame._time import Instant
 from gs_pygame.destinations import Outcome
 from gs_pygame.testing import FakeDestination, Player
 

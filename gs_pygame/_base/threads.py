@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from ._log import log
-from ._patience import AFTER_A_FAULT
+from .log import log
+from .patience import AFTER_A_FAULT
 
 Turn = Callable[[], "float | None"]
 """One pass of a loop. Returns the seconds until the next one is due, or None to sleep until woken."""

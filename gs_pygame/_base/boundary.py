@@ -18,7 +18,7 @@ from contextlib import suppress
 from types import CodeType, FrameType
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from ._log import log
+from .log import log
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,10 +6,13 @@ Names on the wire follow GameSparks (`EndSessionRequest`, `scriptData`, `session
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
+
+from .._version import __version__
 
 Reason = Literal["background", "quit", "crash", "abnormal", "suspend", "explicit"]
 """Why a session ended. `abnormal`: the process died and a later start found out (the word is Sentry's)."""
@@ -168,9 +171,13 @@ class EndSessionResponse:
         return cls(value["sessionDuration"], value["scriptData"])
 
 
-def about_json(app_version: str | None, sdk: str, platform: str, python: str, pygame: str) -> str:
+def about_json(app_version: str | None, pygame: str) -> str:
     """What a session's end says of the game and the machine it was played on."""
-    return json.dumps(
-        {"appVersion": app_version, "sdk": sdk, "platform": platform, "python": python, "pygame": pygame},
-        separators=(",", ":"),
-    )
+    about = {
+        "appVersion": app_version,
+        "sdk": f"gs_pygame {__version__}",
+        "platform": sys.platform,
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "pygame": pygame,
+    }
+    return json.dumps(about, separators=(",", ":"))

@@ -22,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ._patience import BACKOFF_BASE, BACKOFF_CAP
-from ._threads import Bell, ThreadWorker, Turn
+from .patience import BACKOFF_BASE, BACKOFF_CAP
+from .threads import Bell, ThreadWorker, Turn
 
 
 @dataclass(frozen=True, slots=True)

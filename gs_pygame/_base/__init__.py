@@ -1,0 +1,1 @@
+"""The words, the clocks and the threads that every room uses."""

@@ -1,0 +1,200 @@
+"""What is kept goes out: the turns of the courier's thread, which may wait for the disk as well as for the network.
+
+In each turn the disk is flushed and kept in order if that is due, since nobody else may wait for it; then what is ready
+is delivered. The game's thread says here that it waits for that, or leaves.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+from .._base.clocks import Backoff, Clock, Instant
+from .._base.errors import OutboxError
+from .._base.messages import Consent
+from .._base.patience import FLUSH_STEP, HEARTBEAT
+from .._base.threads import Bell
+from .._disk.consent import Choice
+from .._disk.failover import Failover
+from .._disk.journal import Journal
+from .._disk.outbox import Receipt
+from .._disk.storage import Storage
+from .._settings import Settings
+from ..destinations import Destination, GameSparks
+from .courier import Courier
+from .delivery import Delivery
+from .receipts import Receipts
+
+
+class Sending:
+    """Of one engine, whose are `storage`, `journal`, `failover` and `lock`. `destination`: the game's own; None for
+    GameSparks, as `settings` say, to which a helper process may deliver. `on_moved`: called when the outbox has moved.
+
+    `dirty`: something was written that a power cut would take. `heeded`: the player's choice, as it is followed.
+    Nothing is sent before `recovered` has been called.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        destination: Destination | None,
+        settings: Settings,
+        choice: Choice,
+        storage: Storage,
+        journal: Journal,
+        failover: Failover,
+        lock: threading.RLock,
+        receipts: Receipts,
+        on_moved: Callable[[], None],
+    ) -> None:
+        self.dirty = True
+        self.heeded: Consent = choice.now()
+        self._clock = clock
+        self._choice = choice
+        self._storage = storage
+        self._journal = journal
+        self._failover = failover
+        self._lock = lock
+        self._receipts = receipts
+        self._on_moved = on_moved
+        self._house_due = False
+        self._house_from = clock.now().elapsed + HEARTBEAT  # a game that starts has better use for the disk
+        self._searched = False
+        self._leaving = False
+        self._left = False
+        self._progress = Bell()
+        courier = Courier(
+            storage.outbox.couriers,
+            destination or GameSparks(**settings.gamesparks),
+            clock,
+            Backoff(random.random),
+            storage.delivery_lock,
+            lambda: self._searched and choice.may_send() and not self._leaving,
+            self._on_receipt,
+            self._progress.ring,
+            run=journal.run,
+        )
+        arguments = None if destination else settings.gamesparks
+        self.delivery = Delivery(
+            courier, storage, lambda: journal.run, arguments, choice.may_send, self._on_receipt, self._progress.ring
+        )
+        self._worker = clock.worker("courier", self._turn, self.delivery.close)
+
+    def _turn(self) -> float | None:
+        try:
+            if self._house_due:
+                self._house_due = False
+                self._keep_house()
+            return self.delivery.turn() if self._searched else None
+        except (OSError, OutboxError) as error:
+            self._failover.report(error)
+            return HEARTBEAT
+
+    def _keep_house(self) -> None:
+        if self._failover.turn():
+            self._on_moved()
+        outbox = self._storage.outbox.couriers
+        self.delivery.work_on(outbox, self._storage.delivery_lock, self._journal.run)
+        self._failover.make_room()
+        outbox.prune()
+        outbox.sync()
+        outbox.hold_reserve()
+
+    def _on_receipt(self, receipt: Receipt) -> None:
+        self._receipts.add(receipt)
+        self.dirty = True
+
+    # Any thread; nobody waits but in `flush`
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        self._worker.start()
+
+    def look(self) -> None:
+        """There is something new."""
+        self.delivery.look()
+        self._worker.wake()
+
+    def nudge(self) -> None:
+        """There is hope: try at once."""
+        self.delivery.nudge()
+        self._worker.wake()
+
+    def beat(self, at: Instant) -> None:
+        """The disk is flushed once a beat, not with every write: that slows the next write in a frame."""
+        moves = self._failover.watch(at)
+        if at.elapsed >= self._house_from and (moves or self.dirty):
+            self.dirty = False
+            self.keep_house()
+
+    def keep_house(self) -> None:
+        """Flush the disk, and see to what is wrong with it, in the next turn."""
+        self._house_due = True
+        self._worker.wake()
+
+    def recovered(self, receipts: list[Receipt]) -> None:
+        """A look for dead runs is done; at the first one, the receipts that the game was never told of."""
+        self._receipts.put_first(receipts)
+        self.delivery.know(receipts)
+        self._searched = True
+        self.dirty = True
+        self._worker.wake()
+
+    def heed(self, choice: Consent) -> None:
+        """That is what the player has chosen: whether what is kept may be sent."""
+        if choice != self.heeded:
+            self.heeded = choice
+            if choice != "granted":
+                self.delivery.stop()
+            self._worker.wake()
+
+    def farewell(self) -> None:
+        """The game may go at any moment, without a word."""
+        if self._unsent():
+            self.delivery.have_helper()
+
+    def _unsent(self) -> bool:
+        """Whether something is unsent, and may be sent."""
+        try:
+            with self._lock:
+                return self._choice.may_send() and (bool(self._journal) or self._storage.outbox.games.unsent())
+        except OutboxError as error:
+            self._failover.report(error)
+            return False
+
+    def flush(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds until nothing is ready. The caller's thread waits."""
+        deadline = self._clock.now().elapsed + timeout
+        self.delivery.nudge()
+        while True:
+            self._worker.wake()
+            try:
+                with self._lock:
+                    outbox = self._storage.outbox
+                    done = not self._journal and not outbox.games.ready(1)
+                if done:
+                    if self._searched:
+                        self.delivery.hear(outbox.couriers)
+                    return True
+            except OutboxError as error:
+                self._failover.report(error)
+            left = deadline - self._clock.now().elapsed
+            if left <= 0:
+                return False
+            self._clock.wait(self._progress, min(left, FLUSH_STEP))
+
+    def stop(self, all_of_us: bool = False) -> None:
+        """Begin no more requests: what is written from now on is not sent from here, or the exit would cut it off; nor,
+        with `all_of_us`, by a helper."""
+        self._leaving = True
+        self._worker.stop(0.0)
+        if all_of_us:
+            self.delivery.stop()
+
+    def leave(self, after: bool) -> None:
+        """The game ends. `after`: a helper is to deliver what is left."""
+        self.stop()
+        if not self._left:
+            self.delivery.leave(after and self._unsent())
+            self._left = True
