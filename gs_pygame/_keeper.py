@@ -102,11 +102,13 @@ class Keeper:
             self._beaten = run_file, progress
 
     def _write(self) -> bool:
+        """What was decided first: an exit waits for that alone. False if something of it is left."""
+        written = self._write_decisions()
         self._told += self._receipts.take_told()
         if self._told:
             self._storage.outbox.keepers.told(self._told)
             self._told = []
-        return self._write_decisions()
+        return written
 
     def _write_decisions(self) -> bool:
         """What the game's thread could not write. False if something is left."""

@@ -221,7 +221,8 @@ class Adapter:
     def _comes_out(self) -> None:
         signals = self.signals
         if signals:
-            self._guarded(signals.pulse_if_overdue)
+            if self._now() >= signals.due:
+                self._guarded(signals.pulse_if_overdue)
             signals.inside = None
 
     def _must_slice(self) -> bool:
