@@ -66,7 +66,7 @@ class Sending:
         self._progress = Bell()
         courier = Courier(
             storage.outbox.couriers,
-            destination or GameSparks(**settings.gamesparks),
+            GameSparks(**settings.gamesparks) if destination is None else destination,
             clock,
             Backoff(random.random),
             storage.delivery_lock,
@@ -75,7 +75,7 @@ class Sending:
             self._progress.ring,
             run=journal.run,
         )
-        arguments = None if destination else settings.gamesparks
+        arguments = settings.gamesparks if destination is None else None
         self.delivery = Delivery(
             courier, storage, lambda: journal.run, arguments, choice.may_send, self._on_receipt, self._progress.ring
         )

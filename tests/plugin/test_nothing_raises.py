@@ -202,6 +202,20 @@ def test_a_log_that_raises(of: str, tmp_path: Path) -> None:
         logger.removeHandler(handler)
 
 
+def test_a_destination_whose_bool_raises(tmp_path: Path) -> None:
+    """It is a destination all the same, as is one that counts as empty."""
+
+    class Odd(FakeDestination):
+        def __bool__(self) -> bool:
+            raise ValueError
+
+    destination = Odd()
+    with SessionPlugin(settings(tmp_path), destination) as plugin:
+        plugin.end_session()
+        assert plugin.flush(DEADLINE)
+    assert len(destination.ends) == 1
+
+
 def test_a_log_that_raises_stops_no_worker(tmp_path: Path) -> None:
     """In the threads, too: the one that delivers goes on after a 500."""
     logger, handler = logging.getLogger("gs_pygame"), Bad(raising)
