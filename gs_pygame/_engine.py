@@ -192,9 +192,8 @@ class Engine:
     def _write_in_frame(self) -> None:
         self.sending.dirty = True
         try:
-            with self._lock:
-                if self._journal.write(lambda: self._storage.outbox.games, wait=False):
-                    return
+            if self._journal.write(lambda: self._storage.outbox.games, GAME_PATIENCE):
+                return
         except OutboxBusyError:
             pass
         except OutboxError as error:

@@ -121,6 +121,7 @@ class _MakingWay(SessionPlugin):
     """Keeps no session before somebody plays: a game that has installed its own by then has one session."""
 
     def _begin(self, since: Instant) -> None:
+        assert self._adapter is not None
         self._adapter.signals = _Beginning(lambda: super(_MakingWay, self)._begin(since))
 
 

@@ -115,7 +115,7 @@ class Keeper:
         if not self._journal:
             return True
         try:
-            written = self._journal.write(lambda: self._storage.outbox.keepers, wait=True)
+            written = self._journal.write(lambda: self._storage.outbox.keepers)
         except OutboxBusyError:
             raise
         except OutboxError as error:

@@ -59,33 +59,45 @@ class SessionPlugin:
         self._answered: dict[str, Answered] = {}
         self._boundary = Boundary(self._let_go)
         self._closing: Reason = "quit"
-        if not self.settings.enabled:
-            return
-        self.settings.validate(needs_endpoint=destination is None)
-        self._destination = destination
-        self._clock = clock or SystemClock()
-        self._adapter, self._about = self._meet_pygame(focused, visible)
-        self._watch = ExitWatch(self._close, self._forked)
-        SessionPlugin._newest = self
-        self._watch.start()  # before there is a session that it might have to end
-        self._set_up()
+        self._adapter: Adapter | None = None
+        self._watch: ExitWatch | None = None
+        if self.settings.enabled:
+            self.settings.validate(needs_endpoint=destination is None)
+            _require_pygame()
+            self._set_up(destination, clock, focused, visible)
 
     @called_by_the_game(None)
-    def _set_up(self) -> None:
+    def _set_up(
+        self, destination: Destination | None, clock: Clock | None, focused: Probe | None, visible: Probe | None
+    ) -> None:
+        from ._player.window import Adapter, version
+
+        clock = SystemClock() if clock is None else clock
+        self._adapter = adapter = Adapter(
+            self.settings.background_on,
+            self._tell,
+            self._farewell,
+            focused,
+            visible,
+            clock.tick,
+            self._boundary,
+        )
+        about = about_json(self.settings.app_version, version())
         folder = self.settings.folder.absolute()  # a game may change its working directory later
         self._following = Following(
             folder,
             self.settings.consent,
-            self._clock,
-            self._adapter,
-            lambda choice, changed: Engine(
-                self._clock, self._destination, folder, self.settings, self._about, choice, changed
-            ),
+            clock,
+            adapter,
+            lambda choice, changed: Engine(clock, destination, folder, self.settings, about, choice, changed),
             lambda engine: self._end(engine, self._closing),
         )
-        self._begin(self._clock.now())
+        self._watch = ExitWatch(self._close, self._forked)
+        SessionPlugin._newest = self
+        self._watch.start()  # before there is a session that it might have to end
+        self._begin(clock.now())
         if self.settings.hook:
-            self._adapter.hook()
+            adapter.hook()
 
     @called_by_the_game("<SessionPlugin>")
     def __repr__(self) -> str:
@@ -181,39 +193,16 @@ class SessionPlugin:
     @called_by_the_game(None)
     def process_event(self, event: Any) -> None:
         """Tell the plugin of one event that the game got."""
-        if self.settings.enabled and hasattr(event, "type"):
+        if self._adapter and hasattr(event, "type"):
             self._adapter.after_event(event)
 
     @called_by_the_game(None)
     def update(self) -> None:
         """Have the plugin look whether the player is there; once a frame."""
-        if self.settings.enabled:
+        if self._adapter:
             self._adapter.sample()
 
     # Inside
-
-    def _meet_pygame(self, focused: Probe | None, visible: Probe | None) -> tuple[Adapter, str]:
-        try:
-            import pygame
-
-            if not hasattr(pygame, "init"):  # what an uninstall of one of two flavours leaves behind
-                raise ImportError
-            from ._player.window import Adapter, version
-        except ImportError as error:
-            raise PygameNotFoundError(
-                "no working pygame was found: install one of them with `pip install pygame` or "
-                "`pip install pygame-ce` (if both were installed, uninstall both first)"
-            ) from error
-        adapter = Adapter(
-            self.settings.background_on,
-            self._tell,
-            self._farewell,
-            focused,
-            visible,
-            self._clock.tick,
-            self._boundary,
-        )
-        return adapter, about_json(self.settings.app_version, version())
 
     @property
     def _engine(self) -> Engine | None:
@@ -268,22 +257,19 @@ class SessionPlugin:
     def _close(self, reason: Reason) -> None:
         if self.closed:
             return
-        if not self.settings.enabled:
+        if self._adapter is None or self._watch is None or self._following is None:
             self.closed = True
             return
         self._closing = reason
         self._adapter.unhook()
-        following = self._following
-        if following:  # else the construction was interrupted
-            following.stop()
+        self._following.stop()
         try:
             while self._engine:  # script_data may have the player deny, and consent again
                 self._end(self._engine, reason)
         finally:
             if self._engine is None:  # else an exception came up before: it is closed later, at the exit if need be
                 self._watch.stop()
-                if following:
-                    following.leave()
+                self._following.leave()
                 self.closed = True
 
     def _end(self, engine: Engine, reason: Reason) -> None:
@@ -313,8 +299,24 @@ class SessionPlugin:
 
     def _forked(self) -> None:
         """A forked child is not the game: it leaves the session, and every file, to its parent."""
-        self._adapter.unhook()
+        if self._adapter:
+            self._adapter.unhook()
         self.closed = True
         self._inherited = self._following.leave() if self._following else None
         if self._inherited:
             self._inherited.forked()
+
+
+def _require_pygame() -> None:
+    """Raises PygameNotFoundError."""
+    try:
+        import pygame
+
+        if not hasattr(pygame, "init"):  # what an uninstall of one of two flavours leaves behind
+            raise ImportError
+        import gs_pygame._player.window  # noqa: F401
+    except ImportError as error:
+        raise PygameNotFoundError(
+            "no working pygame was found: install one of them with `pip install pygame` or "
+            "`pip install pygame-ce` (if both were installed, uninstall both first)"
+        ) from error

@@ -18,7 +18,7 @@ AFTER_A_FAULT = 5.0
 # The game's thread
 
 GAME_PATIENCE = 0.005
-"""That a write in a frame may wait for another process; past that the keeper takes it over."""
+"""That a write in a frame may wait for another thread, and for another process; past that the keeper takes it over."""
 
 START_PATIENCE = 0.25
 """That the first session's start may wait for another process. It is not in a frame, and a kill may follow."""

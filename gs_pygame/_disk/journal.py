@@ -139,13 +139,14 @@ class Journal:
             self._replace_line(lambda line: (*open_, *line))
             self._written = self._written.going_on(())
 
-    def write(self, outbox: Callable[[], Outbox], wait: bool) -> bool:
-        """Write what is in line; True if nothing is left. With `wait` False, give way to another thread that writes.
+    def write(self, outbox: Callable[[], Outbox], patience: float = -1) -> bool:
+        """Write what is in line; True if nothing is left. Waits `patience` seconds for another thread that writes, or
+        as long as it takes. The caller does not hold `lock`, which that thread may need.
 
         `outbox` is asked for when it is certain to stay. Raises OutboxError, having written nothing; it all stays in
         line.
         """
-        if not self._writing.acquire(blocking=wait):
+        if not self._writing.acquire(timeout=patience):
             return False
         try:
             if self.page.line and not self.silent:

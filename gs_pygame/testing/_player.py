@@ -271,7 +271,8 @@ def game(
 
 def _die(plugin: SessionPlugin, clock: FakeClock) -> None:
     """Leave everything on disk as SIGKILL would: no end is saved, no file removed, and every lock is free."""
-    plugin._watch.forked()  # what it does in a child is right here: it lets go of pygame, and touches no file
+    if plugin._watch:
+        plugin._watch.forked()  # what it does in a child is right here: it lets go of pygame, and touches no file
     if plugin._following is not None:
         clock.forget(plugin._following._worker)
     engine = plugin._inherited

@@ -233,7 +233,7 @@ def in_another_thread(plugin: SessionPlugin) -> None:
                 with outbox.transaction():
                     answers.append(outbox.installation_id)
         if engine and not engine._stopped:
-            answers.append(engine._journal.write(lambda: engine._storage.outbox.games, wait=True))
+            answers.append(engine._journal.write(lambda: engine._storage.outbox.games))
             engine.sending.delivery.have_helper()
             engine.sending.delivery.hear(engine._storage.outbox.games)
 

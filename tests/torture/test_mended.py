@@ -41,9 +41,9 @@ def test_a_start_that_was_rolled_back_does_not_follow_itself(tmp_path: Path, mon
     with monkeypatch.context() as disk:
         disk.setattr(outbox, "save", full)
         with pytest.raises(OutboxError):
-            journal.write(lambda: outbox, wait=True)
+            journal.write(lambda: outbox)
         assert not journal.numbered
-    assert journal.write(lambda: outbox, wait=True)
+    assert journal.write(lambda: outbox)
     assert journal.numbered["s1"].number == 1
     assert journal.numbered["s1"].previous_id is None
 
