@@ -44,6 +44,7 @@ class Courier:
     `lock_path`: the turn's file, None for an outbox in memory. `may_send`: asked last of all before each attempt.
     `lock_wait`: seconds until it looks again whether another copy delivers. `run`: who tells the game of receipts.
     `on_receipt`: called after the outbox has the receipt. `on_rest`: called when all has been tried that can be.
+    `on_line`: called in the transaction that writes down what proves that we are online.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Courier:
         on_rest: Callable[[], None],
         lock_wait: float = TURN_WAIT,
         run: str = "",
+        on_line: Callable[[Line], None] = lambda line: None,
     ) -> None:
         self._outbox = outbox
         self._destination = destination
@@ -70,6 +72,7 @@ class Courier:
         self._on_rest = on_rest
         self._lock_wait = lock_wait
         self._run = run
+        self._on_line = on_line
         self._not_before = 0.0  # on the elapsed clock: the backoff's or a pause's; a nudge overrides it
         self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
         self._batch_size: int = getattr(destination, "batch_size", 1)
@@ -210,6 +213,8 @@ class Courier:
                     self._mark(queued, outcome)
             if receipts and failing:
                 given_up += self._step_aside(failing)
+            if receipts or rejected:
+                self._on_line(Line(True, rejected))
         for words in given_up:  # only now: a log handler of the game's may do anything
             self._say(logging.WARNING, words)
         for receipt in receipts:

@@ -33,7 +33,7 @@ from .._disk.outbox import Outbox
 from .._disk.runs import recover_dead_runs
 from ..destinations import Outcome
 from ..destinations.gamesparks import GameSparks
-from .courier import Courier
+from .courier import Courier, Line
 from .gently import Gently
 from .process import NUDGE, STOP
 
@@ -177,6 +177,7 @@ class _Helper:
             on_rest=lambda: None,
             lock_wait=HELPER_TURN_WAIT,
             run=run,
+            on_line=self._say_line,
         )
 
     def run(self) -> None:
@@ -209,12 +210,18 @@ class _Helper:
             self._ears.nudged = False
             self._courier.nudge()
         delay = self._courier.turn()
-        line = json.dumps([self._number, self._courier.line.online, self._courier.line.last_error, *self._ears.said])
-        if line != self._line and self._may_send():
-            self._line = line
+        line = self._courier.line
+        if self._words(line) != self._line and self._may_send():
             with contextlib.suppress(OutboxError):  # of a full disk; the next one is as good
-                self._outbox.say_line(self._run, line)
+                self._say_line(line)
+            self._line = self._words(line)
         return delay
+
+    def _say_line(self, line: Line) -> None:
+        self._outbox.say_line(self._run, self._words(line))
+
+    def _words(self, line: Line) -> str:
+        return json.dumps([self._number, line.online, line.last_error, *self._ears.said])
 
     def _may_go(self) -> bool:
         """Nobody is there any more, as the game sees it; so whether something has come just before."""

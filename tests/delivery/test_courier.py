@@ -392,6 +392,19 @@ def test_what_failed_comes_with_the_receipts_before_it(scene: Scene) -> None:
     assert scene.attempts == [*ids[:2], *ids[1:]]
 
 
+def test_that_we_are_online_is_written_with_the_receipts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sees the last end delivered sees that the server was reached."""
+    seen = []
+
+    def said(line: Line) -> None:
+        seen.append((line.online, scene.courier._outbox.counts().delivered, scene.outbox.counts().delivered))
+
+    monkeypatch.setattr(scene.courier, "_on_line", said)
+    scene.put(2)
+    scene.wait()
+    assert seen == [(True, 2, 0)]
+
+
 def test_each_thing_is_said_once(scene: Scene, log: Log) -> None:
     """Once until the server is reached again; what somebody has to look at is an error, all else a warning."""
     portal, certificate = Retry("a portal"), Retry("bad certificate", severe=True)
