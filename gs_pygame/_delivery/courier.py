@@ -178,8 +178,8 @@ class Courier:
             return self._record(tried, failing)
 
     def _attempt(self, chosen: list[Queued]) -> list[tuple[Queued, Outcome]]:
-        """One request after another, until it is time to write down what came of them. A commit for each would hold up
-        the game's own writes, and a helper of low priority is put aside with the writers' turn in its hands."""
+        """One request after another, until it is time to write down what came of them: a commit for each would hold up
+        the game's own writes."""
         tried: list[tuple[Queued, Outcome]] = []
         enough = self._clock.now().elapsed + RECEIPTS_WAIT
         for first in range(0, len(chosen), self._batch_size):
