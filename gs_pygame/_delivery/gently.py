@@ -1,6 +1,6 @@
-"""Calls that take long are made at the least priority, in a thread of their own: no frame of the game's waits for them.
+"""Calls that take long are made at a low priority, in a thread of their own: no frame of the game's waits for them.
 
-The rest of the helper keeps the game's priority. Were it to write to the outbox at the least, a busy machine would put
+The rest of the helper keeps the game's priority. Were it to write to the outbox at a low one, a busy machine would put
 it aside with SQLite's lock in its hands, and every copy of the game would wait for its turn.
 """
 

@@ -37,8 +37,9 @@ LOOK, NUDGE, STOP = b"look\n", b"nudge\n", b"stop\n"
 NICENESS_IS_A_THREADS = sys.platform.startswith("linux")
 """Whether each thread has a niceness of its own (setpriority(2), "C library/kernel differences")."""
 
-NICENESS = 19
-"""The least priority. Beside a process of 10, the latest frames were twice as late on two processors."""
+NICENESS = 10
+"""What nice(1) adds unless told otherwise. No frame is later by it than by 19, with which a helper on a machine whose
+processors are all busy got so little of them that it had sent nothing after two minutes."""
 
 STACK = 128 * 1024
 """Bytes of stack for a call of system(), which needs a few thousand."""

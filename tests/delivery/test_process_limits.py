@@ -24,7 +24,7 @@ from gs_pygame.testing import FaultServer
 from gs_pygame.testing.replies import drip, silence
 
 SPARE = 40.0
-"""Seconds beside the limit, since it is of the least niceness: on a busy machine it may take long until Python has
+"""Seconds beside the limit, since it is of low priority: on a busy machine it may take long until Python has
 started in it and it notices that the game has gone. One that outlived its limit would stay for ever."""
 
 AT_ONCE = 4.0
