@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -233,7 +232,7 @@ def _require(name: str, given: object, ok: bool, allowed: str) -> None:
 
 def is_text(value: object) -> bool:
     """A string that UTF-8, and so SQLite, can hold: no half of a surrogate pair."""
-    return isinstance(value, str) and value != "" and not re.search("[\ud800-\udfff]", value)
+    return isinstance(value, str) and value != "" and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _is_path(value: object) -> bool:

@@ -19,7 +19,7 @@ T0 = 1_800_000_000.0
 """Unix time at which everything in these tests begins (FakeClock's own beginning)."""
 
 DEADLINE = 60.0
-"""Seconds after which a child process has failed. None takes one but a helper, which on a busy machine gets little of it."""
+"""Seconds after which a child process has failed. Only a helper on a busy machine, of which it gets little, takes long."""
 
 ENDPOINT = "http://127.0.0.1:9"
 """An address of the right form that nobody answers; fakes deliver in its place."""

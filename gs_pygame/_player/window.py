@@ -142,15 +142,13 @@ class Adapter:
             return
         try:
             focused = self._focused()
+            if focused is not self._sampled or self._now() >= signals.due:
+                self._guarded(self._look, focused)
         except pygame.error:  # the display is not initialised
             if self._up:
                 self._guarded(self._lose_display)
-            return
         except Exception:  # noqa: BLE001 - logged
             self._boundary.fault()
-            return
-        if focused is not self._sampled or self._now() >= signals.due:
-            self._guarded(self._look, focused)
 
     def after_events(self, events: Any) -> Any:
         """A game got `events`: pygame's list, or what a function gives that it put in the place of `get`. It gets what

@@ -68,8 +68,9 @@ def test_it_is_a_group_of_its_own_and_sends_at_low_priority(server: FaultServer,
         assert os.getsid(pid) == os.getsid(game.pid)
         assert {os.readlink(f"/proc/{pid}/fd/{number}") for number in (1, 2)} == {os.devnull}
         threads = Path(f"/proc/{pid}/task")
-        eventually(lambda: process.NICENESS in {os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir(threads)})
-        assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, game.pid)
+        own = os.PRIO_PROCESS
+        eventually(lambda: process.NICENESS in {os.getpriority(own, int(one)) for one in os.listdir(threads)})
+        assert os.getpriority(own, pid) == os.getpriority(own, game.pid)
         os.kill(pid, signal.SIGHUP)
         tell(game)
     assert server.wait_for(1)
