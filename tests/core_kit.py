@@ -19,7 +19,7 @@ T0 = 1_800_000_000.0
 """Unix time at which everything in these tests begins (FakeClock's own beginning)."""
 
 DEADLINE = 60.0
-"""Seconds after which a child process has failed. Only a helper on a busy machine, of which it gets little, takes long."""
+"""Seconds after which a child process has failed. Only a helper, of low priority, takes long on a busy machine."""
 
 ENDPOINT = "http://127.0.0.1:9"
 """An address of the right form that nobody answers; fakes deliver in its place."""

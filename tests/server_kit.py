@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 import gs_pygame
 from gs_pygame.server import Store
 from gs_pygame.server._protocol import parse_request, response
+from gs_pygame.server._serve import configured
 
 DEADLINE = 30.0  # seconds; only a broken test waits this long
 
@@ -30,7 +31,7 @@ def listening(app: Starlette) -> Iterator[str]:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # see _serve._listen
     listener.bind(("127.0.0.1", 0))
     listener.listen()  # who connects before the thread has started waits
-    server = uvicorn.Server(uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_level="critical"))
+    server = uvicorn.Server(configured(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -1,6 +1,7 @@
 """HTTP: who may speak, how much, and which of the other rooms answers.
 
-    POST [/{api_key}]/rs/{credential}/{secret}/EndSessionRequest
+    POST [/{api_key}]/rs/{credential}/{secret}/{request}, like EndSessionRequest
+    WebSocket /ws/{credential}/{api_key}
     GET  /sessions?after=RECEIVED_AT&limit=N
     GET  /gaps
     GET  /
@@ -25,23 +26,21 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
+from ._dispatch import Dispatcher
 from ._gaps import gap_item
 from ._pages import render_page
 from ._protocol import (
     MAX_BODY,
     BodyError,
-    RequestError,
     decode,
     encode,
-    error_response,
     parse_micros,
-    parse_request,
-    response,
     session_item,
 )
 from ._store import Store
+from ._websocket import GameSocket
 
 _PAGE_ROWS = 50
 _DEFAULT_LIMIT = 100
@@ -53,12 +52,17 @@ _PAGE_HEADERS = {
 }
 
 
-def create_app(store: Store, *, api_key: str | None = None, secret: str | None = None) -> Starlette:
+def create_app(
+    store: Store, *, api_key: str | None = None, secret: str | None = None, public_url: str | None = None
+) -> Starlette:
     """The server as an ASGI application. It does not close `store`.
 
-    Without `secret` every secret is accepted; without `api_key` every key is.
+    Without `secret` every secret is accepted; without `api_key` every key is. `public_url`: where clients that come by
+    WebSocket are sent to, like wss://play.example.com.
     """
-    site = _Site(store, api_key, secret)
+    dispatcher = Dispatcher(store)
+    site = _Site(store, dispatcher, api_key, secret)
+    socket = GameSocket(dispatcher, api_key, secret, public_url)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
     call = "/rs/{credential}/{secret:path}/{request_type}"
     app = Starlette(
@@ -68,6 +72,12 @@ def create_app(store: Store, *, api_key: str | None = None, secret: str | None =
             Route("/gaps", site.gaps),
             Route(call, site.call, methods=["POST"]),
             Route("/{api_key}" + call, site.call, methods=["POST"]),
+            # An SDK whose secret was given as NAME:SECRET asks for /ws/secure/NAME.
+            *(
+                WebSocketRoute(f"{place}/ws/{secure}{{credential}}/{{api_key}}", endpoint)
+                for place, endpoint in (("", socket.first), ("/at", socket.play))
+                for secure in ("", "secure/")
+            ),
         ],
         exception_handlers={HTTPException: _sentence},
     )
@@ -78,25 +88,23 @@ def create_app(store: Store, *, api_key: str | None = None, secret: str | None =
 @dataclass(frozen=True, slots=True)
 class _Site:
     store: Store
+    dispatcher: Dispatcher
     api_key: str | None
     secret: str | None
 
     async def call(self, request: Request) -> Response:
-        """An EndSessionRequest. 403 wrong key or secret, 404 another request, 413 too long, 400 no JSON object."""
+        """A request of a game's. 403 wrong key or secret, 404 another request, 413 too long, 400 no JSON object."""
         path = request.path_params
         if not (_matches(self.secret, path["secret"]) and _matches(self.api_key, path.get("api_key"))):
             raise HTTPException(403, "The API key or the secret is wrong.")
-        if path["request_type"] != "EndSessionRequest":
-            raise HTTPException(404, "This server answers EndSessionRequest only.")
+        name = path["request_type"]
+        if not self.dispatcher.knows(name):
+            raise HTTPException(404, "This server knows no request of that name.")
         try:
             body = decode(await _read(request))
         except BodyError as error:
             raise HTTPException(400, str(error)) from None
-        try:
-            end = parse_request(body)
-        except RequestError as error:
-            return _json(error_response(body, error))
-        return _json(await run_in_threadpool(self.store.record, end, response(end)))
+        return _json(await run_in_threadpool(self.dispatcher.answer_over_rest, name, body))
 
     async def sessions(self, request: Request) -> Response:
         """A page of sessions, oldest first; the last one's `receivedAt` as `after` gives the next page."""

@@ -9,7 +9,7 @@ import sys
 HELP = "Run a GameSparks-compatible server on this computer."
 DEFAULT_DATABASE = "sqlite:///gs_pygame_sessions.sqlite3"
 
-_EXTRA = {"starlette", "uvicorn", "sqlalchemy", "jinja2"}
+_EXTRA = {"starlette", "uvicorn", "sqlalchemy", "jinja2", "websockets", "argon2"}
 
 
 def main(words: list[str]) -> int:
@@ -25,7 +25,7 @@ def main(words: list[str]) -> int:
         return 2
     api_key, secret = (os.environ.get(f"GS_PYGAME_{name}") or None for name in ("API_KEY", "SECRET"))
     try:
-        serve(arguments.host, arguments.port, arguments.database, api_key, secret)
+        serve(arguments.host, arguments.port, arguments.database, api_key, secret, arguments.public_url)
     except ServerError as error:
         print(f"gs-pygame serve: {error}", file=sys.stderr)
         return 2
@@ -48,5 +48,10 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_DATABASE,
         metavar="sqlite:///FILE",
         help="where sessions are kept (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--public-url",
+        metavar="wss://HOST",
+        help="where clients that come by WebSocket are sent to, behind a load balancer (default: they stay)",
     )
     return parser

@@ -70,6 +70,12 @@ class EndSessionRequest:
     session: Measured
     script_data: JSON
 
+    @property
+    def owner(self) -> str:
+        """Whose requestId it is: of the player or, unknown, of the installation. Those of an SDK are unique for no
+        more than that (two clients that start in the same second count from 0)."""
+        return f"player {self.player_id}" if self.player_id else f"installation {self.session.installation_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class Counters:
@@ -109,6 +115,8 @@ def decode(body: bytes) -> JSON:
         raise BodyError(f"The body must be JSON: {error}") from None
     if not isinstance(value, dict):
         raise BodyError("The body must be a JSON object.")
+    if _deeper_than(_MAX_DEPTH + 1, value):  # script data is a level down
+        raise BodyError(f"The body must not be nested deeper than {_MAX_DEPTH + 1} levels.")
     return value
 
 
@@ -122,19 +130,31 @@ def parse_request(body: JSON) -> EndSessionRequest:
     wrong: dict[str, str] = {}
     if body.get("@class") != _REQUEST_CLASS:
         wrong["@class"] = f"must be {_REQUEST_CLASS}"
-    request_id = _text(body.get("requestId"))
+    request_id = read_text(body.get("requestId"))
     if request_id is None or len(request_id) > _MAX_REQUEST_ID:
         wrong["requestId"] = f"must be a string of 1 to {_MAX_REQUEST_ID} characters"
-    script_data = {} if body.get("scriptData") is None else body["scriptData"]
-    if not isinstance(script_data, dict):
-        wrong["scriptData"] = "must be an object"
-    elif _deeper_than(_MAX_DEPTH, script_data):
-        wrong["scriptData"] = f"must not be nested deeper than {_MAX_DEPTH} levels"
+    script_data: JSON = {}
+    try:
+        script_data = parse_script_data(body)
+    except RequestError as error:
+        wrong |= error.fields
     if wrong or request_id is None:
         raise RequestError(wrong)
     measured = script_data.get("session")
     session = _measured(measured) if isinstance(measured, dict) else Measured()
-    return EndSessionRequest(request_id, _text(body.get("playerId")), session, script_data)
+    return EndSessionRequest(request_id, read_text(body.get("playerId")), session, script_data)
+
+
+def parse_script_data(body: JSON) -> JSON:
+    """The script data of any request. Raises RequestError."""
+    value = body.get("scriptData")
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise RequestError({"scriptData": "must be an object"})
+    if _deeper_than(_MAX_DEPTH, value):
+        raise RequestError({"scriptData": f"must not be nested deeper than {_MAX_DEPTH} levels"})
+    return value
 
 
 def response(request: EndSessionRequest) -> JSON:
@@ -144,14 +164,6 @@ def response(request: EndSessionRequest) -> JSON:
     if request.session.active_ms is not None:
         answer["sessionDuration"] = request.session.active_ms
     return {**answer, "scriptData": {}}
-
-
-def error_response(body: JSON, error: RequestError) -> JSON:
-    """The answer to an invalid request: the same envelope with an `error` object; echoes a requestId that is text."""
-    answer: JSON = {"@class": _RESPONSE_CLASS}
-    if isinstance(body.get("requestId"), str):
-        answer["requestId"] = body["requestId"]
-    return {**answer, "error": error.fields}
 
 
 def session_item(request: EndSessionRequest, received_at: int) -> JSON:
@@ -199,6 +211,11 @@ def format_micros(micros: int) -> str:
     return _zulu(_EPOCH + timedelta(microseconds=micros), "microseconds")
 
 
+def format_millis(micros: int) -> str:
+    """Microseconds since 1970 as the times in `scriptData.session`: with three digits."""
+    return _zulu(_EPOCH + timedelta(microseconds=micros), "milliseconds")
+
+
 def parse_micros(text: str) -> int:
     """RFC 3339 as microseconds since 1970 (a finer fraction is cut). Raises ValueError."""
     return (_datetime(text) - _EPOCH) // timedelta(microseconds=1)
@@ -206,19 +223,19 @@ def parse_micros(text: str) -> int:
 
 def _measured(value: JSON) -> Measured:
     return Measured(
-        id=_text(value.get("id")),
-        previous_id=_text(value.get("previousId")),
+        id=read_text(value.get("id")),
+        previous_id=read_text(value.get("previousId")),
         number=_integer(value.get("number"), 1, _MAX_NUMBER),
-        installation_id=_text(value.get("installationId")),
+        installation_id=read_text(value.get("installationId")),
         started_at=_time(value.get("startedAt")),
         ended_at=_time(value.get("endedAt")),
         active_ms=_integer(value.get("activeMs"), 0, _MAX_MS),
         wall_ms=_integer(value.get("wallMs"), 0, _MAX_MS),
-        reason=_text(value.get("reason")),
+        reason=read_text(value.get("reason")),
     )
 
 
-def _text(value: object) -> str | None:
+def read_text(value: object) -> str | None:
     """A non-empty string that any database takes (no NUL, no half of a surrogate pair), or None."""
     if not isinstance(value, str) or not value or "\0" in value:
         return None
@@ -238,7 +255,7 @@ def _count(value: object) -> int | None:
 
 def _causes(value: object) -> dict[str, int]:
     """The valid counts by their causes."""
-    counts = ((_text(cause), _count(count)) for cause, count in value.items()) if isinstance(value, dict) else ()
+    counts = ((read_text(cause), _count(count)) for cause, count in value.items()) if isinstance(value, dict) else ()
     valid = [(cause, count) for cause, count in counts if cause and len(cause) <= _MAX_CAUSE and count]
     return dict(valid[:_MAX_CAUSES])
 

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import uvicorn
+from starlette.applications import Starlette
 
 from ._app import create_app
+from ._protocol import MAX_BODY
 from ._store import ServerError, open_store
 
 _SHUTDOWN_TIMEOUT = 3  # seconds for requests under way when asked to stop
+_PING_INTERVAL = _PING_TIMEOUT = 20.0  # seconds: who has gone without a word is known to have after both
 
 
 def serve(
@@ -24,6 +27,7 @@ def serve(
     database: str,
     api_key: str | None,
     secret: str | None,
+    public_url: str | None = None,
     ready: Callable[[int], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. Port 0 takes a free one.
@@ -32,18 +36,7 @@ def serve(
     Raises ServerError if `host` is not this computer, or the port or the database cannot be used.
     """
     with closing(_listen(host, port)) as listener, closing(open_store(database)) as store:
-        config = uvicorn.Config(
-            create_app(store, api_key=api_key, secret=secret),
-            loop="asyncio",
-            http="h11",
-            ws="none",
-            lifespan="off",
-            access_log=False,  # paths hold secrets
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(configured(create_app(store, api_key=api_key, secret=secret, public_url=public_url)))
         with _signals_stop(server):
             address, real_port = listener.getsockname()[:2]
             name = f"[{address}]" if ":" in address else address
@@ -51,6 +44,24 @@ def serve(
             if ready is not None:
                 ready(real_port)
             server.run(sockets=[listener])
+
+
+def configured(app: Starlette) -> uvicorn.Config:
+    """How the server runs, in tests as well."""
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        http="h11",
+        ws="websockets-sansio",
+        ws_max_size=MAX_BODY,
+        ws_ping_interval=_PING_INTERVAL,
+        ws_ping_timeout=_PING_TIMEOUT,
+        lifespan="off",
+        access_log=False,  # paths hold secrets
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""The ended sessions on disk: one row for each requestId, written before it is acknowledged.
+"""The ended sessions on disk: one row for each requestId of a player, written before it is acknowledged.
 
 SQLAlchemy Core over one SQLite connection that threads use in turn: SQLite has one writer anyway. Each transaction
 begins IMMEDIATE, so that a second server on the same file waits instead of failing half way.
@@ -26,7 +26,7 @@ from ._protocol import JSON, EndSessionRequest, Measured, encode
 from ._tables import create_tables, sessions
 
 _APPLICATION_ID = 0x67737079  # "gspy", in the file's header: tells our file from any other SQLite file
-_VERSION = 1  # of the tables, in the file's header as well; additions that an older server can ignore leave it
+_VERSION = 2  # of the tables, in the file's header as well
 _BUSY_TIMEOUT = 10.0  # seconds to wait for another process on the same file
 
 _measured_names = [field.name for field in fields(Measured)]
@@ -63,36 +63,46 @@ class Store:
     def record(self, request: EndSessionRequest, answer: JSON) -> JSON:
         """Keep `request` with its `answer`, and return that answer once both are durable.
 
-        A requestId that is known changes nothing and returns the answer stored first (wire.md).
+        A requestId that its player has used changes nothing and returns the answer stored first.
         """
-        with self._transaction() as connection:
-            known = select(sessions.c.answer).where(sessions.c.request_id == request.request_id)
-            first: str | None = connection.execute(known).scalar()
-            if first is not None:
-                return dict(json.loads(first))
-            last: int | None = connection.execute(select(func.max(sessions.c.received_at))).scalar()
-            row = {
-                "request_id": request.request_id,
-                "received_at": max(_now(), (last or 0) + 1),
-                "player_id": request.player_id,
-                **asdict(request.session),
-                "script_data": encode(request.script_data),
-                "answer": encode(answer),
-            }
-            connection.execute(sessions.insert().values(row))
-            keep_account(connection, request)
+        with self.transaction() as connection:
+            return self.record_within(connection, request, answer)
+
+    def record_within(self, connection: Connection, request: EndSessionRequest, answer: JSON) -> JSON:
+        """`record` as a part of a transaction."""
+        first = self.first_answer(connection, request)
+        if first is not None:
+            return first
+        last: int | None = connection.execute(select(func.max(sessions.c.received_at))).scalar()
+        row = {
+            "owner": request.owner,
+            "request_id": request.request_id,
+            "received_at": max(self.now(), (last or 0) + 1),
+            "player_id": request.player_id,
+            **asdict(request.session),
+            "script_data": encode(request.script_data),
+            "answer": encode(answer),
+        }
+        connection.execute(sessions.insert().values(row))
+        keep_account(connection, request)
         return answer
+
+    def first_answer(self, connection: Connection, request: EndSessionRequest) -> JSON | None:
+        """What was answered to this requestId of this player before. None if nothing was."""
+        mine = (sessions.c.owner == request.owner) & (sessions.c.request_id == request.request_id)
+        first: str | None = connection.execute(select(sessions.c.answer).where(mine)).scalar()
+        return None if first is None else dict(json.loads(first))
 
     def after(self, received_at: int, limit: int) -> list[Received]:
         """At most `limit` sessions received after (exclusive, microseconds) `received_at`, oldest first."""
         newer = select(sessions).where(sessions.c.received_at > received_at)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             rows = connection.execute(newer.order_by(sessions.c.received_at).limit(limit)).all()
         return [_received(row) for row in rows]
 
     def latest(self, limit: int) -> list[Received]:
         """At most `limit` sessions, newest first."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             rows = connection.execute(select(sessions).order_by(sessions.c.received_at.desc()).limit(limit)).all()
         return [_received(row) for row in rows]
 
@@ -102,16 +112,16 @@ class Store:
             func.count(sessions.c.player_id.distinct()),
             func.coalesce(func.sum(sessions.c.active_ms), 0),
         ).select_from(sessions)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return Totals(*connection.execute(counts).one())
 
     def gaps(self, limit: int) -> list[Gap]:
         """At most `limit` installations that have missing or repeated numbers, worst first."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return find_gaps(connection, limit)
 
     def gap_totals(self) -> GapTotals:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return count_gaps(connection)
 
     def close(self) -> None:
@@ -119,8 +129,13 @@ class Store:
         with self._lock:
             self._engine.dispose()
 
+    def now(self) -> int:
+        """The wall clock in microseconds since 1970."""
+        return _now()
+
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
+        """What is done within is done as a whole."""
         with self._lock, self._engine.begin() as connection:
             yield connection
 
@@ -195,5 +210,4 @@ def _received(row: Row[Any]) -> Received:
 
 
 def _now() -> int:
-    """The wall clock in microseconds since 1970."""
     return time.time_ns() // 1000

@@ -10,6 +10,7 @@ _metadata = MetaData()
 sessions = Table(
     "sessions",
     _metadata,
+    Column("owner", Text, primary_key=True),  # within whom a requestId is one: see EndSessionRequest.owner
     Column("request_id", Text, primary_key=True),
     Column("received_at", BigInteger, nullable=False, unique=True),  # microseconds since 1970
     Column("player_id", Text),
@@ -39,13 +40,49 @@ accounts = Table(  # what each installation last said of its sessions
     Column("accounted", BigInteger, nullable=False),  # the sum of the four above
 )
 
+players = Table(
+    "players",
+    _metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_name", Text, unique=True),
+    Column("device", Text, unique=True),  # its system and id; a player has a name or a device
+    Column("password_hash", Text),
+    Column("display_name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),  # microseconds since 1970, as all times below
+)
+
+tokens = Table(  # what a player's SDK keeps to come back without a password
+    "tokens",
+    _metadata,
+    Column("digest", Text, primary_key=True),  # of the token, which nobody can read here
+    Column("player_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+clients = Table(  # an SDK's connection by its sessionId, which outlives a socket and the worker that had it
+    "clients",
+    _metadata,
+    Column("id", Text, primary_key=True),
+    Column("player_id", Text),
+    Column("session_id", Text),  # of the session that is played; an EndSessionRequest ends it
+    Column("started_at", BigInteger),  # of that session
+)
+
+events = Table(
+    "events",
+    _metadata,
+    Column("owner", Text, primary_key=True),
+    Column("request_id", Text, primary_key=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("player_id", Text),
+    Column("key", Text, nullable=False),
+    Column("body", Text, nullable=False),  # JSON, whole, as it came
+)
+
 # Gaps are found in the index alone; the rows, with all their script data, are not read.
-_by_number = Index("sessions_by_number", sessions.c.installation_id, sessions.c.number, sessions.c.id)
+Index("sessions_by_number", sessions.c.installation_id, sessions.c.number, sessions.c.id)
 
 
 def create_tables(connection: Connection) -> None:
-    """Make what is missing. A file of version 0.1.0 has `sessions` alone, and a server of that version can go on
-    using what this makes of it.
-    """
+    """Make what is missing."""
     _metadata.create_all(connection)
-    _by_number.create(connection, checkfirst=True)  # create_all() passes over the indexes of a table that exists

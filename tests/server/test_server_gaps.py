@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import core_kit
@@ -18,7 +16,6 @@ from gs_pygame._disk.outbox import Outbox
 from gs_pygame.destinations.gamesparks import request_of
 from gs_pygame.server import Store, _gaps, open_store
 from gs_pygame.server._gaps import MAX_RANGES, Gap, GapTotals
-from gs_pygame.server._protocol import parse_request
 
 
 def only(gaps: list[Gap]) -> Gap:
@@ -164,48 +161,9 @@ def test_what_the_plugin_counts_is_understood(store: Store, tmp_path: Path) -> N
     outbox.close()
 
 
-OLD_FILE = """
-CREATE TABLE sessions (
-    request_id TEXT NOT NULL, received_at BIGINT NOT NULL, player_id TEXT, id TEXT, previous_id TEXT, number BIGINT,
-    installation_id TEXT, started_at TEXT, ended_at TEXT, active_ms BIGINT, wall_ms BIGINT, reason TEXT,
-    script_data TEXT NOT NULL, answer TEXT NOT NULL, PRIMARY KEY (request_id), UNIQUE (received_at)
-);
-INSERT INTO sessions VALUES
-    ('d_s-1', 1, 'ada', 's-1', NULL, 1, 'i-1', NULL, NULL, 5, 5, 'quit', '{}', '{"first": true}'),
-    ('d_s-4', 2, 'ada', 's-4', NULL, 4, 'i-1', NULL, NULL, 5, 5, 'quit', '{}', '{}');
-PRAGMA application_id = 1735618681;
-PRAGMA user_version = 1;
-"""
-
-
-def test_a_file_of_the_version_before_is_completed(tmp_path: Path) -> None:
-    """Its sessions and answers stay, its gaps are found by the new index, and its version stays: the version before
-    can go on using it."""
-    path = tmp_path / "old.sqlite3"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(OLD_FILE)
-    for _ in range(2):
-        store = open_store(f"sqlite:///{path}")
-        assert only(store.gaps(10)).missing == [(2, 3)]
-        assert store.record(parse_request(numbered(1)), {}) == {"first": True}
-        store.close()
-    store = open_store(f"sqlite:///{path}")
-    record(store, *ends([5], counters=counters(5, 5, 2, full=2)))
-    assert only(store.gaps(10)).unaccounted == 0
-    store.close()
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
-        indexes = connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall()
-        assert ("sessions_by_number",) in indexes
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        connection.execute(
-            "INSERT INTO sessions (request_id, received_at, script_data, answer) VALUES ('x', 9, '', '')"
-        )
-
-
 def test_the_index_alone_is_read(store: Store) -> None:
     """Finding gaps among many sessions reads no row with its script data, but for the players that are shown."""
-    with store._transaction() as connection:
+    with store.transaction() as connection:
         for statement in (_gaps._totals, _gaps._holes_of(["i-1"])):
             sql = statement.compile(connection, compile_kwargs={"literal_binds": True})
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()

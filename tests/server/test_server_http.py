@@ -82,7 +82,7 @@ def test_duplicates_at_once_get_one_answer(client: httpx.Client) -> None:
         ("/rs/device/guess/EndSessionRequest", 403),
         ("/rs/device//EndSessionRequest", 403),
         ("/rs/device/guess/LogEventRequest", 403),
-        ("/rs/device/s3cret%2F%C3%BC/LogEventRequest", 404),
+        ("/rs/device/s3cret%2F%C3%BC/BuyVirtualGoodsRequest", 404),
         ("/rs/device/s3cret%2F%C3%BC/EndSessionRequest/", 404),
         ("/EndSessionRequest", 404),
     ],

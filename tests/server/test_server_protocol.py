@@ -15,7 +15,6 @@ from gs_pygame.server._protocol import (
     counters_of,
     decode,
     encode,
-    error_response,
     format_micros,
     own_data,
     parse_micros,
@@ -116,15 +115,10 @@ def test_whole_floats_are_integers() -> None:
     ],
 )
 def test_an_invalid_request_names_the_field(changes: dict[str, object], field: str) -> None:
-    """The error names the field at fault, and its envelope echoes the requestId when it is text."""
-    body = {**end(), **changes}
+    """The error names the field at fault."""
     with pytest.raises(RequestError, match="must be") as caught:
-        parse_request(body)
+        parse_request({**end(), **changes})
     assert list(caught.value.fields) == [field]
-    answer = error_response(body, caught.value)
-    assert answer["@class"] == ".EndSessionResponse"
-    assert answer["error"] == caught.value.fields
-    assert answer.get("requestId") == (body["requestId"] if isinstance(body["requestId"], str) else None)
 
 
 def test_every_wrong_field_is_named() -> None:

@@ -33,8 +33,16 @@ def test_a_repeat_gets_the_first_answer_and_changes_nothing(store: Store) -> Non
     """The first request and its answer stand, whatever a repeat says."""
     first = record(store, "a")
     before = store.latest(10)
-    assert record(store, "a", playerId="bob", scriptData={"session": {"activeMs": 1}}) == first
+    assert record(store, "a", scriptData={"session": {"activeMs": 1}}) == first
     assert store.latest(10) == before
+
+
+def test_two_players_with_one_request_id_are_two(store: Store) -> None:
+    """Official SDKs count from 0 within a second: what is one player's is not a repeat of another's. Nor are they who
+    are known by their installation alone."""
+    for player, installation in [("ada", "i-1"), ("bob", "i-1"), (None, "i-1"), (None, "i-2")]:
+        record(store, "1800000000_0", playerId=player, scriptData={"session": {"installationId": installation}})
+    assert store.totals().sessions == 4
 
 
 def test_received_times_rise_when_the_clock_does_not(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +115,7 @@ def test_the_file_is_in_wal_mode_with_full_sync(tmp_path: Path) -> None:
     """A commit is on disk before it is acknowledged, and a kill cannot tear it."""
     path = tmp_path / "mode.sqlite3"
     store = open_store(f"sqlite:///{path}")
-    with store._transaction() as connection:
+    with store.transaction() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
     store.close()
@@ -154,7 +162,7 @@ def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
     connection.close()
     open_store(f"sqlite:///{newer}").close()
     with sqlite3.connect(newer) as connection:
-        connection.execute("PRAGMA user_version=2")
+        connection.execute("PRAGMA user_version=9")
     connection.close()
     text.write_text("not a database, but somebody's only copy of a poem\n" * 100)
     for path in (foreign, newer, text):

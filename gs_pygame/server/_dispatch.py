@@ -1,0 +1,298 @@
+"""What each request does, whichever way it came: over WebSocket or REST.
+
+Blocking, since it asks the store and hashes passwords: called on a worker thread, never on the event loop. Answers and
+errors have the names that GameSparks' SDKs look for; what no source says is decided here, and said in the README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from . import _players
+from ._players import Client, Player
+from ._protocol import (
+    JSON,
+    EndSessionRequest,
+    Measured,
+    RequestError,
+    encode,
+    format_millis,
+    parse_request,
+    parse_script_data,
+    read_text,
+    response,
+)
+from ._store import Store
+from ._tables import events
+
+AUTHENTICATION = ".AuthenticationResponse"
+"""The class that SDKs expect of the answer to each of the three requests that log a player in."""
+
+_NOBODY = RequestError({"authentication": "NOTAUTHORIZED"})
+_UNRECOGNISED = RequestError({"DETAILS": "UNRECOGNISED"})
+_MAX_NAME = 255  # characters of a user's, a device's or an event's name
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who asks. `client`: the connection, or over REST whoever came with a token; None is whoever knows the secret, who
+    may speak for any player, and need not say for which."""
+
+    client: Client | None = None
+    player_id: str | None = None
+
+
+class Dispatcher:
+    """Answers requests. Any thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._passwords = PasswordHasher()
+        self._handlers: dict[str, Callable[[JSON, Caller], JSON]] = {
+            "DeviceAuthenticationRequest": self._device_authentication,
+            "RegistrationRequest": self._registration,
+            "AuthenticationRequest": self._authentication,
+            "EndSessionRequest": self._end_session,
+            "AnalyticsRequest": self._analytics,
+            "LogEventRequest": self._log_event,
+            "AccountDetailsRequest": self._account_details,
+        }
+
+    def knows(self, name: str) -> bool:
+        return name in self._handlers
+
+    def answer(self, body: JSON, caller: Caller) -> JSON:
+        """The answer to a decoded request. Logs `caller` in if it is a request to do so."""
+        handler = self._handlers.get(request_name(body))
+        try:
+            if handler is None:
+                raise RequestError({"@class": f"must be one of {', '.join(f'.{known}' for known in self._handlers)}"})
+            return handler(body, caller)
+        except RequestError as error:
+            return {**envelope(body), "error": error.fields}
+
+    def answer_over_rest(self, name: str, body: JSON) -> JSON:
+        """The answer to a request whose name the path says."""
+        try:
+            if body.get("@class") != f".{name}":
+                raise RequestError({"@class": f"must be .{name}"})
+            caller = self._caller_over_rest(body)
+        except RequestError as error:
+            return {**envelope({**body, "@class": f".{name}"}), "error": error.fields}
+        return self.answer(body, caller)
+
+    def connect(self, body: JSON) -> tuple[Caller, JSON]:
+        """A client that has shown to know the secret, on any worker: as who it was, if it says so rightly. And what it
+        is told of that; one that is not told of its player forgets them."""
+        token, said = read_token(body), read_text(body.get("sessionId"))
+        with self._store.transaction() as connection:
+            now = self._store.now()
+            player_id = _players.player_of_token(connection, token) if token else None
+            client = _players.find_client(connection, said) if said else None
+            if client is None or client.player_id not in (None, player_id):
+                client = _players.new_client(connection, player_id, now)
+            client = _players.logged_in(connection, _players.playing(connection, client, now), player_id)
+        known = {"authToken": token, "userId": player_id} if player_id else {}
+        return Caller(client, player_id), {"sessionId": client.id, **known}
+
+    def _caller_over_rest(self, body: JSON) -> Caller:
+        token = read_token(body)
+        if token is None:
+            return Caller(player_id=read_text(body.get("playerId")))
+        with self._store.transaction() as connection:
+            player_id = _players.player_of_token(connection, token)
+            if player_id is None:
+                raise _NOBODY
+            return Caller(_client_over_rest(connection, player_id, self._store.now()), player_id)
+
+    # Logging in
+
+    def _device_authentication(self, body: JSON, caller: Caller) -> JSON:
+        device, system = _texts(body, "deviceId", "deviceOS")
+        shown = read_text(body.get("displayName")) or ""
+        with self._store.transaction() as connection:
+            player, new = _players.player_of_device(connection, f"{system} {device}", shown, self._store.now())
+            return self._log_in(connection, body, caller, player, new)
+
+    def _registration(self, body: JSON, caller: Caller) -> JSON:
+        name, password = _texts(body, "userName", "password")
+        shown = read_text(body.get("displayName")) or name
+        hashed = self._passwords.hash(password)
+        with self._store.transaction() as connection:
+            player = _players.register(connection, name, hashed, shown, self._store.now())
+            if player is None:
+                raise RequestError({"USERNAME": "TAKEN"})
+            return self._log_in(connection, body, caller, player, True)
+
+    def _authentication(self, body: JSON, caller: Caller) -> JSON:
+        name, password = _texts(body, "userName", "password")
+        with self._store.transaction() as connection:
+            player = _players.player_named(connection, name)
+        hashed = player.password_hash if player else None
+        nobodys = self._nobodys
+        try:
+            self._passwords.verify(hashed or nobodys, password)
+        except VerificationError:
+            raise _UNRECOGNISED from None
+        if player is None or hashed is None:
+            raise _UNRECOGNISED
+        with self._store.transaction() as connection:
+            return self._log_in(connection, body, caller, player, False)
+
+    @cached_property
+    def _nobodys(self) -> str:
+        """What an unknown name's password is held against: it takes as long as a known one's."""
+        return self._passwords.hash("nobody's")
+
+    def _log_in(self, connection: Connection, body: JSON, caller: Caller, player: Player, new: bool) -> JSON:
+        """A session starts with the login, unless the client was in one that was nobody's; another player's ends."""
+        now = self._store.now()
+        client = caller.client or _client_over_rest(connection, player.id, now)
+        if client.player_id not in (None, player.id):
+            self._record(connection, client, _end_of_itself(client))
+            client = _players.ended(connection, client)
+        client = _players.logged_in(connection, _players.playing(connection, client, now), player.id)
+        if caller.client is not None:
+            caller.client = client
+        caller.player_id = player.id
+        return {
+            **envelope(body),
+            "authToken": _players.issue_token(connection, player.id, now),
+            "userId": player.id,
+            "displayName": player.display_name,
+            "newPlayer": new,
+            "scriptData": {},
+        }
+
+    # A player's requests
+
+    def _end_session(self, body: JSON, caller: Caller) -> JSON:
+        """Once: a repeat is answered by the first answer. Over REST it need not say whose it is (an end that waited on
+        a disk says so in its own words)."""
+        if caller.client is not None:
+            _player_of(caller)
+        request = replace(parse_request(body), player_id=caller.player_id)
+        if caller.client is None:
+            return self._store.record(request, response(request))
+        with self._store.transaction() as connection:
+            first = self._store.first_answer(connection, request)
+            if first is not None:
+                return first
+            answer = self._record(connection, caller.client, request)
+            caller.client = _players.ended(connection, caller.client)
+        return answer
+
+    def _record(self, connection: Connection, client: Client, request: EndSessionRequest) -> JSON:
+        """With the server's own clock, where the client did not say how long it was."""
+        if request.session.active_ms is None:
+            request = replace(request, session=_by_our_clock(request.session, client, self._store.now()))
+        return self._store.record_within(connection, request, response(request))
+
+    def _analytics(self, body: JSON, caller: Caller) -> JSON:
+        return self._keep_event(body, caller, "key")
+
+    def _log_event(self, body: JSON, caller: Caller) -> JSON:
+        return self._keep_event(body, caller, "eventKey")
+
+    def _keep_event(self, body: JSON, caller: Caller, field: str) -> JSON:
+        player_id = _player_of(caller)
+        request_id, key = _texts(body, "requestId", field)
+        parse_script_data(body)
+        row = {
+            "owner": f"player {player_id}",
+            "request_id": request_id,
+            "received_at": self._store.now(),
+            "player_id": player_id,
+            "key": key,
+            "body": encode(body),
+        }
+        mine = (events.c.owner == row["owner"]) & (events.c.request_id == request_id)
+        with self._store.transaction() as connection:
+            if connection.execute(select(events.c.key).where(mine)).first() is None:
+                connection.execute(events.insert().values(row))
+            self._play(connection, caller)
+        return {**envelope(body), "scriptData": {}}
+
+    def _account_details(self, body: JSON, caller: Caller) -> JSON:
+        player_id = _player_of(caller)
+        with self._store.transaction() as connection:
+            self._play(connection, caller)
+            player = _players.player_with_id(connection, player_id)
+        shown = player.display_name if player else ""
+        return {**envelope(body), "userId": player_id, "displayName": shown, "scriptData": {}}
+
+    def _play(self, connection: Connection, caller: Caller) -> None:
+        """After an EndSessionRequest the next request starts another session."""
+        if caller.client is not None:
+            caller.client = _players.playing(connection, caller.client, self._store.now())
+
+
+def request_name(body: JSON) -> str:
+    """`EndSessionRequest` of `.EndSessionRequest`; what is no class at all has no name."""
+    name = body.get("@class")
+    return name[1:] if isinstance(name, str) and name.startswith(".") else ""
+
+
+def envelope(body: JSON) -> JSON:
+    """What every answer to this request carries: its class, and the requestId by which the client knows it."""
+    name = request_name(body)
+    kind = AUTHENTICATION if name in _LOGINS else f".{name.removesuffix('Request')}Response" if name else ".Error"
+    request_id = body.get("requestId")
+    return {"@class": kind, **({"requestId": request_id} if isinstance(request_id, str) else {})}
+
+
+_LOGINS = ("DeviceAuthenticationRequest", "RegistrationRequest", "AuthenticationRequest")
+
+
+def read_token(body: JSON) -> str | None:
+    """The `authToken` that came along. SDKs keep and send "0" where they have none."""
+    token = read_text(body.get("authToken"))
+    return None if token == "0" else token
+
+
+def _texts(body: JSON, *names: str) -> list[str]:
+    """These parts of the body. Raises RequestError that names each that is no text, or a long one."""
+    values = {name: read_text(body.get(name)) for name in names}
+    wrong = {name: "REQUIRED" for name, value in values.items() if value is None}
+    long = {name: "TOO LONG" for name, value in values.items() if value is not None and len(value) > _MAX_NAME}
+    if wrong or long:
+        raise RequestError({**wrong, **long})
+    return [value for value in values.values() if value is not None]
+
+
+def _player_of(caller: Caller) -> str:
+    if caller.player_id is None:
+        raise _NOBODY
+    return caller.player_id
+
+
+def _client_over_rest(connection: Connection, player_id: str, now: int) -> Client:
+    """Where a player has one session at a time."""
+    id = f"rest {player_id}"
+    return _players.find_client(connection, id) or _players.new_client(connection, player_id, now, id)
+
+
+def _end_of_itself(client: Client) -> EndSessionRequest:
+    return EndSessionRequest(f"end of {client.session_id}", client.player_id, Measured(), {})
+
+
+def _by_our_clock(said: Measured, client: Client, now: int) -> Measured:
+    """A session that ends now. A client in none ends one that had no time to begin."""
+    started = client.started_at if client.session_id is not None else now
+    length = max(0, now - started) // 1000
+    return replace(
+        said,
+        id=said.id or client.session_id,
+        started_at=said.started_at or format_millis(started),
+        ended_at=said.ended_at or format_millis(now),
+        active_ms=length,
+        wall_ms=length if said.wall_ms is None else said.wall_ms,
+        reason=said.reason or "explicit",
+    )

@@ -1,0 +1,188 @@
+"""GameSparks' WebSocket: a handshake, then requests, each answered before the next is read.
+
+    server -> {"@class": ".AuthenticatedConnectResponse", "nonce": ...}
+    client -> {"@class": ".AuthenticatedConnectRequest", "hmac": base64(HMAC-SHA256(secret, nonce)), ...}
+    server -> {"@class": ".AuthenticatedConnectResponse", "sessionId": ...}  or  "error"
+
+Behind a load balancer the server's first word is a `connectUrl` instead, at which the client comes again. That the next
+frame is read only when the last was answered is the back-pressure: a client that sends faster waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ._dispatch import Caller, Dispatcher, request_name
+from ._protocol import JSON, BodyError, decode, encode, read_text
+
+CONNECT = ".AuthenticatedConnectResponse"
+
+HANDSHAKE_TIMEOUT = 30.0
+"""Seconds in which a client must have answered the nonce; official SDKs wait 5 to 32 for each answer themselves."""
+
+HELD = 15.0
+"""Seconds that a connection stays open of which nothing comes. An official SDK that is closed at once comes again at
+once, and without end: a thousand times in three seconds."""
+
+HELD_FOR_ONE = 64
+"""Such connections of one address; another one is not let in."""
+
+CLIENT_CONFIG = {
+    "retryBase": 2000,
+    "retryMax": 60000,
+    "requestTimeout": 15000,
+    "durableConcurrentRequests": 1,
+    "durableDrainInterval": 100,
+    "handshakeOffset": 2000,
+}
+"""What official SDKs take if told nothing (ms)."""
+
+_UNSUPPORTED, _TRY_LATER = 1003, 1013  # close codes of RFC 6455 and its registry
+
+
+class _FrameError(Exception):
+    """A frame that no SDK sends."""
+
+
+class _Refused(Exception):
+    """A failed handshake; `error` is what the client is told."""
+
+    def __init__(self, error: JSON) -> None:
+        super().__init__()
+        self.error = error
+
+
+@dataclass(slots=True)
+class GameSocket:
+    """The endpoint. `public_url` is the address that clients are sent to, like wss://play.example.com."""
+
+    dispatcher: Dispatcher
+    api_key: str | None
+    secret: str | None
+    public_url: str | None
+    _held: Counter[str] = field(default_factory=Counter)
+
+    async def first(self, socket: WebSocket) -> None:
+        """A client that came to the address that it was built with."""
+        if self.public_url is None:
+            return await self.play(socket)
+        with suppress(WebSocketDisconnect), self._room(socket):
+            await socket.accept()
+            credential, api_key = socket.path_params["credential"], socket.path_params["api_key"]
+            url = f"{self.public_url.rstrip('/')}/at/ws/{credential}/{api_key}"
+            await _send(socket, {"@class": CONNECT, "connectUrl": url})
+            await _hold(socket)
+        return None
+
+    async def play(self, socket: WebSocket) -> None:
+        """Handshake and requests."""
+        with suppress(WebSocketDisconnect):
+            with self._room(socket):
+                await socket.accept()
+                try:
+                    caller = await self._shake_hands(socket)
+                except _Refused as refused:
+                    await _send(socket, {"@class": CONNECT, "error": refused.error})
+                    return await _hold(socket)
+            await self._answer_all(socket, caller)
+        return None
+
+    async def _shake_hands(self, socket: WebSocket) -> Caller:
+        """Raises _Refused."""
+        nonce = secrets.token_urlsafe(24)
+        await _send(socket, {"@class": CONNECT, "nonce": nonce})
+        try:
+            body = await asyncio.wait_for(_receive(socket), HANDSHAKE_TIMEOUT)
+        except asyncio.TimeoutError:
+            raise _Refused({"hmac": "TIMEOUT"}) from None
+        except (BodyError, _FrameError) as error:
+            raise _Refused({"frame": str(error)}) from None
+        if request_name(body) != "AuthenticatedConnectRequest":
+            raise _Refused({"@class": "must be .AuthenticatedConnectRequest"})
+        if not self._is_ours(socket.path_params["api_key"], nonce, body):
+            raise _Refused({"hmac": "UNRECOGNISED"})
+        caller, answer = await run_in_threadpool(self.dispatcher.connect, body)
+        await _send(socket, {"@class": CONNECT, **answer, "clientConfig": CLIENT_CONFIG})
+        return caller
+
+    def _is_ours(self, api_key: str, nonce: str, body: JSON) -> bool:
+        """Whether the client knows key and secret; how much of them it knows cannot be told from the time it takes."""
+        known = self.api_key is None or hmac.compare_digest(self.api_key.encode(), api_key.encode())
+        if self.secret is None:
+            return known
+        right = hmac.new(self.secret.encode(), nonce.encode(), hashlib.sha256).digest()
+        try:
+            given = base64.b64decode(read_text(body.get("hmac")) or "", validate=True)
+        except (binascii.Error, ValueError):
+            given = b""
+        return hmac.compare_digest(right, given) and known
+
+    async def _answer_all(self, socket: WebSocket, caller: Caller) -> None:
+        while True:
+            try:
+                body = await _receive(socket)
+            except BodyError as error:
+                await _send(socket, {"@class": ".Error", "error": {"frame": str(error)}})
+                continue
+            except _FrameError as error:
+                await _send(socket, {"@class": ".Error", "error": {"frame": str(error)}})
+                await socket.close(_UNSUPPORTED)
+                return
+            await _send(socket, await run_in_threadpool(self.dispatcher.answer, body, caller))
+
+    @contextmanager
+    def _room(self, socket: WebSocket) -> Iterator[None]:
+        """While a connection has not shaken hands; raises WebSocketDisconnect where its address has too many."""
+        address = socket.client.host if socket.client else ""
+        if self._held[address] >= HELD_FOR_ONE:
+            raise WebSocketDisconnect(_TRY_LATER)
+        self._held[address] += 1
+        try:
+            yield
+        finally:
+            self._held[address] -= 1
+            if not self._held[address]:
+                del self._held[address]
+
+
+async def _receive(socket: WebSocket) -> JSON:
+    """The next frame that says something; a space keeps the connection alive. Raises BodyError, _FrameError, and
+    WebSocketDisconnect at its end."""
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1006))
+        text = message.get("text")
+        if text is None:
+            raise _FrameError("A frame must be text.")
+        if text.strip():
+            return decode(text.encode("utf-8", "surrogatepass"))
+
+
+async def _send(socket: WebSocket, body: JSON) -> None:
+    await socket.send_text(encode(body))
+
+
+async def _hold(socket: WebSocket) -> None:
+    """Until the client goes, or HELD seconds. What it says meanwhile is not answered."""
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(_until_gone(socket), HELD)
+    await socket.close()
+
+
+async def _until_gone(socket: WebSocket) -> None:
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+    raise WebSocketDisconnect
