@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._app import create_app
+    from ._database import ServerError
     from ._serve import serve
-    from ._store import ServerError, Store, open_store
+    from ._store import Store, open_store
 
 __all__ = ["ServerError", "Store", "create_app", "open_store", "serve"]
 
 _HOMES = {
-    "ServerError": "._store",
+    "ServerError": "._database",
     "Store": "._store",
     "create_app": "._app",
     "open_store": "._store",

@@ -17,6 +17,7 @@ Secrets are in paths (GameSparks' way), so nothing here logs, echoes or redirect
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -37,15 +38,20 @@ from ._protocol import (
     decode,
     encode,
     parse_micros,
+    response,
     session_item,
 )
+from ._recorder import UNAVAILABLE, Recorder
 from ._store import Store
 from ._websocket import GameSocket
+
+log = logging.getLogger("gs_pygame.server")
 
 _PAGE_ROWS = 50
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
 _GAPS = 100
+_RETRY_AFTER = 10  # seconds
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
     "Cache-Control": "no-store",
@@ -61,7 +67,7 @@ def create_app(
     WebSocket are sent to, like wss://play.example.com.
     """
     dispatcher = Dispatcher(store)
-    site = _Site(store, dispatcher, api_key, secret)
+    site = _Site(store, dispatcher, Recorder(store), api_key, secret)
     socket = GameSocket(dispatcher, api_key, secret, public_url)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
     call = "/rs/{credential}/{secret:path}/{request_type}"
@@ -79,7 +85,7 @@ def create_app(
                 for secure in ("", "secure/")
             ),
         ],
-        exception_handlers={HTTPException: _sentence},
+        exception_handlers={HTTPException: _sentence, **dict.fromkeys(UNAVAILABLE, _unavailable)},
     )
     app.router.redirect_slashes = False  # a redirect would repeat the path, secret and all
     return app
@@ -89,6 +95,7 @@ def create_app(
 class _Site:
     store: Store
     dispatcher: Dispatcher
+    recorder: Recorder
     api_key: str | None
     secret: str | None
 
@@ -104,6 +111,9 @@ class _Site:
             body = decode(await _read(request))
         except BodyError as error:
             raise HTTPException(400, str(error)) from None
+        end = self.dispatcher.waiting_end(name, body)
+        if end is not None:
+            return _json(await self.recorder.record(end, response(end)))
         return _json(await run_in_threadpool(self.dispatcher.answer_over_rest, name, body))
 
     async def sessions(self, request: Request) -> Response:
@@ -167,3 +177,10 @@ async def _sentence(_request: Request, error: Exception) -> Response:
     """An HTTP error as JSON. No `@class` and no requestId: a client must not take it for the game server's answer."""
     assert isinstance(error, HTTPException)
     return Response(encode({"error": error.detail}), error.status_code, error.headers, "application/json")
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    """The database is gone, full or locked. Nothing was acknowledged: clients try again."""
+    log.error("gs_pygame.server: the database cannot be used: %s", getattr(error, "orig", None) or error)
+    answer = {"error": "The server cannot reach its database. Try again later."}
+    return Response(encode(answer), 503, {"Retry-After": str(_RETRY_AFTER)}, "application/json")

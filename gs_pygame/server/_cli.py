@@ -16,8 +16,8 @@ def main(words: list[str]) -> int:
     """Serve until stopped. The exit code: 0 when stopped, 2 when it could not start, said in one sentence."""
     arguments = _parser().parse_args(words)
     try:
+        from ._database import ServerError
         from ._serve import serve
-        from ._store import ServerError
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise

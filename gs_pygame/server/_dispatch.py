@@ -88,6 +88,16 @@ class Dispatcher:
             return {**envelope({**body, "@class": f".{name}"}), "error": error.fields}
         return self.answer(body, caller)
 
+    def waiting_end(self, name: str, body: JSON) -> EndSessionRequest | None:
+        """An end that waited on a disk, and says itself whose and how long it was: all that there is to do is to keep
+        it. None for any other request. Does not block."""
+        if name != "EndSessionRequest" or read_token(body) is not None:
+            return None
+        try:
+            return parse_request(body)
+        except RequestError:
+            return None
+
     def connect(self, body: JSON) -> tuple[Caller, JSON]:
         """A client that has shown to know the secret, on any worker: as who it was, if it says so rightly. And what it
         is told of that; one that is not told of its player forgets them."""
@@ -193,7 +203,7 @@ class Dispatcher:
         """With the server's own clock, where the client did not say how long it was."""
         if request.session.active_ms is None:
             request = replace(request, session=_by_our_clock(request.session, client, self._store.now()))
-        return self._store.record_within(connection, request, response(request))
+        return self._store.record_within(connection, [(request, response(request))])[0]
 
     def _analytics(self, body: JSON, caller: Caller) -> JSON:
         return self._keep_event(body, caller, "key")

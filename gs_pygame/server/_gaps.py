@@ -11,13 +11,14 @@ SQL that PostgreSQL takes as well.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Float, Select, case, cast, func, or_, select
 from sqlalchemy.engine import Connection
 
-from ._protocol import JSON, EndSessionRequest, counters_of, encode
+from ._protocol import JSON, Counters, EndSessionRequest, counters_of, encode
 from ._tables import accounts, sessions
 
 MAX_RANGES = 50
@@ -59,32 +60,47 @@ class GapTotals:
     repeated: int
 
 
-def keep_account(connection: Connection, request: EndSessionRequest) -> None:
-    """Keep what the installation says along with `request`, unless it has said something newer.
+def keep_accounts(connection: Connection, requests: Sequence[EndSessionRequest]) -> None:
+    """Keep what each installation says along with its requests, unless it has said something newer.
 
     Ends arrive in any order. The newest is told by `started` and then `delivered`, which only rise (`ended` does not:
     an end is withdrawn when its player returns in time); of equals the one received last counts.
     """
-    counters, installation = counters_of(request), request.session.installation_id
-    if counters is None or installation is None:
+    newest: dict[str, Counters] = {}
+    for request in requests:
+        counters, installation = counters_of(request), request.session.installation_id
+        if counters is None or installation is None:
+            continue
+        if installation not in newest or _age(counters) >= _age(newest[installation]):
+            newest[installation] = counters
+    if not newest:
         return
-    age = counters.started or 0, counters.delivered or 0
-    mine = accounts.c.installation_id == installation
-    known = connection.execute(select(accounts.c.started, accounts.c.delivered).where(mine)).first()
-    if known is not None and tuple(known) > age:
+    theirs = accounts.c.installation_id.in_([*newest])
+    for known in connection.execute(select(accounts).where(theirs)).all():
+        if (known.started, known.delivered) > _age(newest[known.installation_id]):
+            del newest[known.installation_id]
+    if not newest:
         return
-    row = {
+    connection.execute(accounts.delete().where(accounts.c.installation_id.in_([*newest])))
+    connection.execute(accounts.insert(), [_account(*one) for one in newest.items()])
+
+
+def _age(counters: Counters) -> tuple[int, int]:
+    return counters.started or 0, counters.delivered or 0
+
+
+def _account(installation: str, counters: Counters) -> dict[str, Any]:
+    started, delivered = _age(counters)
+    return {
         "installation_id": installation,
-        "started": age[0],
-        "delivered": age[1],
+        "started": started,
+        "delivered": delivered,
         "open": counters.open,
         "queued": counters.queued,
         "rejected": counters.rejected,
         "dropped": encode(counters.dropped),
         "accounted": counters.accounted,
     }
-    connection.execute(accounts.delete().where(mine))
-    connection.execute(accounts.insert().values(row))
 
 
 def find_gaps(connection: Connection, limit: int) -> list[Gap]:

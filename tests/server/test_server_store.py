@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -77,38 +78,60 @@ def test_totals_count_players_once_and_only_known_times(store: Store) -> None:
     assert store.totals() == _store.Totals(3, 1, 2 * 187_000)
 
 
-@pytest.mark.parametrize("url", ["sqlite:///{folder}/twice.sqlite3", "sqlite://"])
-def test_many_threads_at_once_store_each_request_once(tmp_path: Path, url: str) -> None:
-    """Eight threads that send the same twenty requests store twenty, on disk and in memory."""
-    store = open_store(url.format(folder=tmp_path))
+def test_memory_is_a_store_too() -> None:
+    """Of this process alone, for a look at it."""
+    with closing(open_store("sqlite://")) as store:
+        record(store, "a")
+        assert store.totals().sessions == 1
+
+
+def test_many_threads_of_two_workers_store_each_request_once(database: str) -> None:
+    """Eight threads that send the same twenty requests store twenty, and all hear the answer of whoever came first."""
     barrier = threading.Barrier(8)
+    with closing(open_store(database)) as one, closing(open_store(database)) as two:
 
-    def send_all(number: int) -> list[dict[str, object]]:
-        barrier.wait(timeout=30)
-        return [record(store, f"r{i}", scriptData={"session": {"activeMs": number}}) for i in range(20)]
+        def send_all(number: int) -> list[dict[str, object]]:
+            barrier.wait(timeout=30)
+            store = (one, two)[number % 2]
+            return [record(store, f"r{i}", scriptData={"session": {"activeMs": number}}) for i in range(20)]
 
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(send_all, range(8)))
-    assert all(answer == answers[0] for answer in answers), "each saw the answer of whoever came first"
-    assert len(store.after(-1, 1000)) == 20
-    store.close()
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(send_all, range(8)))
+        assert all(answer == answers[0] for answer in answers)
+        assert len(one.after(-1, 1000)) == 20
 
 
-def test_two_stores_on_one_file_agree(tmp_path: Path) -> None:
-    """A second server on the same file waits its turn and sees what the first stored."""
-    url = f"sqlite:///{tmp_path / 'shared.sqlite3'}"
-    stores = [open_store(url), open_store(url)]
+def test_who_reads_page_after_page_misses_none(database: str) -> None:
+    """While four threads of two workers write: what is received later is never before what has been read."""
+    with closing(open_store(database)) as one, closing(open_store(database)) as two, ThreadPoolExecutor(4) as pool:
 
-    def send_all(store: Store) -> list[dict[str, object]]:
-        return [record(store, f"r{i}") for i in range(20)]
+        def write(number: int) -> None:
+            store = (one, two)[number % 2]
+            for batch in range(20):
+                ends = [request(f"{number} {batch} {i}") for i in range(3)]
+                store.record_all([(end, response(end)) for end in ends])
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(send_all, stores))
-    times = [received.received_at for received in stores[0].after(-1, 1000)]
-    assert len(times) == 20
-    assert times == sorted(set(times))
-    for store in stores:
-        store.close()
+        writing = [pool.submit(write, number) for number in range(4)]
+        seen: list[str] = []
+        after, writes = -1, True
+        while writes:
+            writes = not all(future.done() for future in writing)
+            while page := one.after(after, 7):
+                seen += [received.request.request_id for received in page]
+                after = page[-1].received_at
+        for future in writing:
+            future.result()
+    assert len(seen) == len({*seen}) == 4 * 20 * 3
+
+
+def test_repeats_within_a_batch(store: Store) -> None:
+    """Of two with one requestId in one commit the first counts; those that are known already are in nobody's way."""
+    known = record(store, "known", scriptData={"session": {"activeMs": 1}})
+    batch = [request(name, scriptData={"session": {"activeMs": n}}) for n, name in enumerate(["new", "new", "known"])]
+    answers = store.record_all([(end, response(end)) for end in batch])
+    assert [answer["sessionDuration"] for answer in answers] == [0, 0, 1]
+    assert answers[2] == known
+    assert store.totals().sessions == 2
 
 
 def test_the_file_is_in_wal_mode_with_full_sync(tmp_path: Path) -> None:
@@ -121,14 +144,13 @@ def test_the_file_is_in_wal_mode_with_full_sync(tmp_path: Path) -> None:
     store.close()
 
 
-def test_it_opens_again_with_everything_in_it(tmp_path: Path) -> None:
+def test_it_opens_again_with_everything_in_it(database: str) -> None:
     """Closing twice does no harm, and the next one finds the sessions and their first answers."""
-    url = f"sqlite:///{tmp_path / 'again.sqlite3'}"
-    store = open_store(url)
+    store = open_store(database)
     first = record(store, "a")
     store.close()
     store.close()
-    store = open_store(url)
+    store = open_store(database)
     assert record(store, "a", scriptData={}) == first
     assert store.totals().sessions == 1
     store.close()
