@@ -18,7 +18,7 @@ from gs_pygame._disk.runs import recover_dead_runs
 from gs_pygame.destinations import GameSparks
 
 from .recorder import Recorded
-from .truth import read
+from .truth import Seen, read
 
 SETTLE = 60.0
 """Seconds that the last delivery may take; only a broken outbox takes them."""
@@ -32,12 +32,15 @@ RARE = 0.001
 
 @dataclass(frozen=True)
 class Run:
-    """One process: where its truth lies, when it died, when it last did anything, and whether it was killed."""
+    """One process: where its truth lies, when it died, from when to when it was stopped, and whether it was killed."""
 
     truth: Path
     died: float
-    froze: float
+    stopped: tuple[float, float] | None
     killed: bool
+
+    def seen(self) -> list[Seen]:
+        return read(self.truth, self.died, self.stopped)
 
 
 @dataclass
@@ -150,7 +153,7 @@ def _compare_with_truth(verdict: Verdict, where: str, runs: list[Run], by_number
     by_id = {end.session["id"]: end for end in by_number.values()}
     seen = set()
     for run in runs:
-        for mine in read(run.truth, run.froze):
+        for mine in run.seen():
             end = by_id.get(mine.session_id)
             if end is None:
                 if mine.number:
@@ -176,7 +179,7 @@ def _check_chain(verdict: Verdict, where: str, runs: list[Run], by_number: dict[
     """A session's previous one: the one before it in its run; of a run's first, the last that was recorded."""
     by_id = {end.session["id"]: end.session for end in by_number.values()}
     for run in runs:
-        mine = [by_id[seen.session_id] for seen in read(run.truth, run.froze) if seen.session_id in by_id]
+        mine = [by_id[seen.session_id] for seen in run.seen() if seen.session_id in by_id]
         before = by_number.get(mine[0]["number"] - 1) if mine else None
         for previous, session in itertools.pairwise(([before.session] if before else []) + mine):
             if session["previousId"] != previous["id"]:

@@ -48,7 +48,7 @@ class Installation:
         return Order(f"{SEED}/{n}", str(self.folder), self.url, str(self._truths[n]), str(self.log), **more)  # type: ignore[arg-type]
 
     def gone(self, n: int, said: dict[str, object]) -> None:
-        self.runs.append(Run(self._truths[n], said["died"], said["froze"], said["killed"]))  # type: ignore[arg-type]
+        self.runs.append(Run(self._truths[n], said["died"], said["stopped"], said["killed"]))  # type: ignore[arg-type]
 
     def verdict(self, recorder: Recorder) -> Verdict:
         stuck = settle(self.folder, self.url)

@@ -16,6 +16,7 @@ from pathlib import Path
 from gs_pygame._player.lifecycle import SUSPEND_AFTER
 
 _RECORD = struct.Struct("<16sqdd")  # session id, number, seconds played before, since when it is being played or 0
+_STEP = struct.Struct("<d")  # when the game last did anything, before all records
 _SIZE = 64
 _ROOM = 64  # sessions
 
@@ -35,8 +36,8 @@ class Truth:
 
     def __init__(self, path: Path) -> None:
         with path.open("w+b") as file:
-            file.truncate(_SIZE * _ROOM)
-            self._memory = mmap.mmap(file.fileno(), _SIZE * _ROOM)
+            file.truncate(_SIZE * (1 + _ROOM))
+            self._memory = mmap.mmap(file.fileno(), _SIZE * (1 + _ROOM))
         self._at = -1
         self._id = uuid.UUID(int=0)
         self._number = 0
@@ -49,6 +50,7 @@ class Truth:
         if now - self._last > SUSPEND_AFTER:
             self._stop(self._last)
         self._last = now
+        self._memory[: _STEP.size] = _STEP.pack(now)
         if session_id is None:
             self._stop(now)
         elif session_id != str(self._id):
@@ -76,14 +78,21 @@ class Truth:
     def _write(self) -> None:
         if self._at < _ROOM:
             record = _RECORD.pack(self._id.bytes, self._number, self._before, self._since)
-            self._memory[self._at * _SIZE : self._at * _SIZE + len(record)] = record
+            begin = (1 + self._at) * _SIZE
+            self._memory[begin : begin + len(record)] = record
 
 
-def read(path: Path, until: float) -> list[Seen]:
-    """What the game whose last step was at `until` had seen. A game that was killed early has seen nothing."""
+def read(path: Path, died: float, stopped: tuple[float, float] | None) -> list[Seen]:
+    """What the game had seen that died at `died`. `stopped`: from when to when it could not run, if ever: that is no
+    play if the game died before it did anything again. A game that was killed early has seen nothing."""
     memory = path.read_bytes() if path.exists() else b""
-    found = []
-    for offset in range(0, len(memory), _SIZE):
+    found: list[Seen] = []
+    if not memory:
+        return found
+    until = died
+    if stopped and _STEP.unpack_from(memory)[0] < stopped[1]:
+        until = stopped[0]
+    for offset in range(_SIZE, len(memory), _SIZE):
         session, number, before, since = _RECORD.unpack_from(memory, offset)
         if session != bytes(16):
             active = before + (until - since if since else 0.0)

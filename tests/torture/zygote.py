@@ -2,16 +2,17 @@
 
 It has imported pygame (not initialised) and requests, but never the plugin: each child imports that itself, so that a
 kill may fall into the import. An order with "cold" is a whole new Python. Orders come as lines of JSON on standard
-input, {"n", "order", "life", "cold", "stop"}; what became of them goes out as lines, {"n", "died", "froze", "killed",
+input, {"n", "order", "life", "cold", "stop"}; what became of them goes out as lines, {"n", "died", "stopped", "killed",
 "code"}. `life` is in seconds, None to let it live; `stop` is when to stop it (SIGSTOP) and for how long, or None.
-`froze` is when it last did anything: earlier than `died` if it was killed while it was stopped. It ends, and kills what
-it started, when its standard input does.
+`stopped` is from when to when it was, until it died at the latest. It ends when its standard input does, and kills what
+it started.
 """
 
 from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
 import select
 import signal
@@ -62,7 +63,7 @@ class Child:
     pid: int
     n: int
     due: list[tuple[float, int]] = field(default_factory=list)
-    stopped: float | None = None
+    stopped: tuple[float, float] | None = None  # infinity: it still is
     killed: float | None = None
 
     def signals(self, now: float) -> None:
@@ -72,7 +73,7 @@ class Child:
             if sent == signal.SIGKILL:
                 self.killed = now
             else:
-                self.stopped = now if sent == signal.SIGSTOP else None
+                self.stopped = (self.stopped[0], now) if self.stopped else (now, math.inf)
             os.kill(self.pid, sent)
 
     def gone(self) -> dict[str, Any] | None:
@@ -85,7 +86,7 @@ class Child:
         return {
             "n": self.n,
             "died": died,
-            "froze": self.stopped or died,
+            "stopped": self.stopped and (self.stopped[0], min(self.stopped[1], died)),
             "killed": was_killed,
             "code": os.waitstatus_to_exitcode(status),
         }
