@@ -138,3 +138,4 @@ def record(store: Store, *bodies: dict[str, Any]) -> None:
 
 
 PATH = "/rs/device/topsecret/EndSessionRequest"
+JSON_BODY = {"Content-Type": "application/json"}

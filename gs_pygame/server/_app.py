@@ -25,13 +25,15 @@ from hmac import compare_digest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
+from ._admission import ANYBODY, Admission, Rules
 from ._dispatch import Dispatcher
 from ._gaps import gap_item
-from ._pages import render_page
+from ._pages import PAGE_HEADERS, render_page
 from ._protocol import (
     MAX_BODY,
     BodyError,
@@ -52,19 +54,20 @@ _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
 _GAPS = 100
 _RETRY_AFTER = 10  # seconds
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
-    "Cache-Control": "no-store",
-}
 
 
 def create_app(
-    store: Store, *, api_key: str | None = None, secret: str | None = None, public_url: str | None = None
+    store: Store,
+    *,
+    api_key: str | None = None,
+    secret: str | None = None,
+    public_url: str | None = None,
+    rules: Rules = ANYBODY,
 ) -> Starlette:
     """The server as an ASGI application. It does not close `store`.
 
     Without `secret` every secret is accepted; without `api_key` every key is. `public_url`: where clients that come by
-    WebSocket are sent to, like wss://play.example.com.
+    WebSocket are sent to, like https://play.example.com. `rules`: who may speak to it at all.
     """
     dispatcher = Dispatcher(store)
     site = _Site(store, dispatcher, Recorder(store), api_key, secret)
@@ -85,6 +88,7 @@ def create_app(
                 for secure in ("", "secure/")
             ),
         ],
+        middleware=[Middleware(Admission, rules)],
         exception_handlers={HTTPException: _sentence, **dict.fromkeys(UNAVAILABLE, _unavailable)},
     )
     app.router.redirect_slashes = False  # a redirect would repeat the path, secret and all
@@ -130,7 +134,7 @@ class _Site:
         """The page for people."""
         html = await run_in_threadpool(self._render)
         content = html.encode("utf-8", "replace")  # half a surrogate pair has no UTF-8
-        return Response(content, media_type="text/html", headers=_PAGE_HEADERS)
+        return Response(content, media_type="text/html", headers=PAGE_HEADERS)
 
     def _render(self) -> str:
         return render_page(self.store.latest(_PAGE_ROWS), self.store.totals(), self.store.gap_totals())

@@ -23,9 +23,10 @@ def main(words: list[str]) -> int:
             raise
         print("gs-pygame serve needs its extra: pip install 'gs-pygame[server]'", file=sys.stderr)
         return 2
-    api_key, secret = (os.environ.get(f"GS_PYGAME_{name}") or None for name in ("API_KEY", "SECRET"))
+    named = ("API_KEY", "SECRET", "ADMIN_TOKEN")
+    api_key, secret, admin_token = (os.environ.get(f"GS_PYGAME_{name}") or None for name in named)
     try:
-        serve(arguments.host, arguments.port, arguments.database, api_key, secret, arguments.public_url)
+        serve(arguments.host, arguments.port, arguments.database, api_key, secret, arguments.public_url, admin_token)
     except ServerError as error:
         print(f"gs-pygame serve: {error}", file=sys.stderr)
         return 2
@@ -37,21 +38,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gs-pygame serve",
         description=f"{HELP} Needs the extra: server. Where the environment has GS_PYGAME_API_KEY or "
-        "GS_PYGAME_SECRET, requests with another key or secret are refused; else any is accepted.",
+        "GS_PYGAME_SECRET, requests with another key or secret are refused; else any is accepted, as long as only this "
+        "computer can reach it. GS_PYGAME_ADMIN_TOKEN opens the page from elsewhere.",
         epilog="Example: gs-pygame serve --port 0 --database sqlite:///sessions.sqlite3. The exit code is 0 when it "
         "was stopped, 2 if it could not start.",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="this computer's own address (default: %(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="an address of this computer (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: %(default)s)")
     parser.add_argument(
         "--database",
         default=DEFAULT_DATABASE,
-        metavar="sqlite:///FILE",
-        help="where sessions are kept (default: %(default)s)",
+        metavar="URL",
+        help="sqlite:///FILE, or postgresql://USER@HOST/NAME with the extra postgresql (default: %(default)s)",
     )
     parser.add_argument(
         "--public-url",
-        metavar="wss://HOST",
-        help="where clients that come by WebSocket are sent to, behind a load balancer (default: they stay)",
+        metavar="https://HOST",
+        help="its address for other computers, behind a proxy or a load balancer",
     )
     return parser

@@ -15,6 +15,14 @@ from ._gaps import GapTotals
 from ._protocol import own_data
 from ._store import Received, Totals
 
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
 _DASH = "\N{EN DASH}"  # where nothing is known
 _SCRIPT_DATA_SHOWN = 240  # characters; the rest is in GET /sessions
 _REASONS = {
@@ -26,15 +34,7 @@ _REASONS = {
     "explicit": "the game ended it",
 }
 
-_TEMPLATE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="5">
-<title>{% if totals.sessions %}{{ totals.sessions }} · {% endif %}Sessions · gs_pygame</title>
-<link rel="icon" href="data:,">
+_STYLE = """\
 <style>
 :root { color-scheme: light dark; --ground: #f6f7f9; --card: #fff; --ink: #1b2330; --quiet: #66718a; --line: #e4e7ee;
   --accent: #3457d5; --badge: #e8ecfb; --alarm: #a8321f; --alarm-badge: #fbe9e5; }
@@ -71,9 +71,30 @@ td.length { font-weight: 600; }
 .empty { padding: 56px 24px; text-align: center; }
 .empty h2 { margin: 0 0 8px; font-size: 19px; }
 .empty p { max-width: 600px; margin: 8px auto 0; }
+form { display: flex; flex-wrap: wrap; gap: 10px; margin-top: 20px; }
+input, button { padding: 9px 14px; border: 1px solid var(--line); border-radius: 8px; font: inherit; }
+input { flex: 1 1 260px; background: var(--ground); color: var(--ink); }
+button { background: var(--accent); color: var(--card); border-color: var(--accent); cursor: pointer; }
+.narrow { max-width: 520px; margin: 12vh auto 0; padding: 28px; }
+.wrong { color: var(--alarm); }
 footer { margin-top: 20px; font-size: 13px; color: var(--quiet); }
 a { color: var(--accent); }
 </style>
+"""
+
+_TEMPLATE = (
+    """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="5">
+<title>{% if totals.sessions %}{{ totals.sessions }} · {% endif %}Sessions · gs_pygame</title>
+<link rel="icon" href="data:,">
+"""
+    + _STYLE
+    + """\
 </head>
 <body>
 <main>
@@ -136,6 +157,38 @@ which is five minutes unless the game sets another. The session shows here as so
 </body>
 </html>
 """
+)
+
+_LOGIN = (
+    """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sessions · gs_pygame</title>
+<link rel="icon" href="data:,">
+"""
+    + _STYLE
+    + """\
+</head>
+<body>
+<main>
+<div class="card narrow">
+<h1>Sessions</h1>
+<p>What is here is for whoever has the admin token. The server printed it when it was first started.</p>
+<form method="post" action="/login">
+<input type="password" name="token" aria-label="Admin token" placeholder="Admin token" autocomplete="current-password" \
+required autofocus>
+<button>Show sessions</button>
+</form>
+{% if wrong %}<p class="wrong" role="alert">{{ wrong }}</p>{% endif %}
+</div>
+</main>
+</body>
+</html>
+"""
+)
 
 _MOMENT = """{% macro moment(time) %}{% if time %}<time datetime="{{ time }}"><span class="day">{{ time[:10] }}</span> \
 {{ time[11:19] }}</time>{% else %}{{ time | or_dash }}{% endif %}{% endmacro %}"""
@@ -144,6 +197,11 @@ _MOMENT = """{% macro moment(time) %}{% if time %}<time datetime="{{ time }}"><s
 def render_page(recent: Sequence[Received], totals: Totals, gaps: GapTotals) -> str:
     """The page as HTML. `recent` is shown in the order given."""
     return _template.render(recent=recent, totals=totals, gaps=gaps, reasons=_REASONS)
+
+
+def render_login(wrong: str) -> str:
+    """The page that asks for the admin token. `wrong`: what was wrong with the last one."""
+    return _login_template.render(wrong=wrong)
 
 
 def length_of_time(ms: int | None) -> str:
@@ -180,3 +238,4 @@ _environment.filters.update(
     count_of=_count_of, length_of_time=length_of_time, or_dash=_or_dash, script_data=_script_data
 )
 _template = _environment.from_string(_MOMENT + _TEMPLATE)
+_login_template = _environment.from_string(_LOGIN)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from urllib.parse import SplitResult, urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
 
+from ._admission import Rules, digest_of
 from ._app import create_app
 from ._database import ServerError
 from ._protocol import MAX_BODY
-from ._store import open_store
+from ._store import Store, open_store
 
 _SHUTDOWN_TIMEOUT = 3  # seconds for requests under way when asked to stop
+_OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _PING_INTERVAL = _PING_TIMEOUT = 20.0  # seconds: who has gone without a word is known to have after both
 
 
@@ -29,15 +33,31 @@ def serve(
     api_key: str | None,
     secret: str | None,
     public_url: str | None = None,
+    admin_token: str | None = None,
     ready: Callable[[int], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM. Port 0 takes a free one.
 
-    Once it listens it prints one line, the page's address, and calls `ready` with the real port.
-    Raises ServerError if `host` is not this computer, or the port or the database cannot be used.
+    Once it listens it prints one line, the page's address, and calls `ready` with the real port. Where other computers
+    can reach it, by `host` or by a proxy at `public_url`, games need the secret and people the admin token: without
+    one, a new one is printed once and kept in the database.
+    Raises ServerError if there is no secret then, or the port or the database cannot be used.
     """
+    at = _public(public_url)
+    is_public = at is not None or not _is_loopback(host)
+    if is_public and not secret:
+        raise ServerError("other computers can reach it: set GS_PYGAME_SECRET to the secret that your game has")
     with closing(_listen(host, port)) as listener, closing(open_store(database)) as store:
-        server = uvicorn.Server(configured(create_app(store, api_key=api_key, secret=secret, public_url=public_url)))
+        rules = Rules(
+            hosts=frozenset({*_OWN_NAMES, *([at.hostname] if at and at.hostname else [])})
+            if _is_loopback(host)
+            else None,
+            admin=_admin(store, admin_token) if is_public else None,
+            sockets_of_any_origin=secret is not None,
+            https=at is not None and at.scheme in ("https", "wss"),
+        )
+        app = create_app(store, api_key=api_key, secret=secret, public_url=public_url, rules=rules)
+        server = uvicorn.Server(configured(app))
         with _signals_stop(server):
             address, real_port = listener.getsockname()[:2]
             name = f"[{address}]" if ":" in address else address
@@ -45,6 +65,34 @@ def serve(
             if ready is not None:
                 ready(real_port)
             server.run(sockets=[listener])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _public(url: str | None) -> SplitResult | None:
+    """Raises ServerError."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+        raise ServerError(f"the public URL must be like https://sessions.example.com, not {url!r}")
+    return parts
+
+
+def _admin(store: Store, token: str | None) -> str:
+    """The digest of the admin token: of the one that was given, or of the one that was printed once."""
+    if token:
+        return digest_of(token)
+    made = secrets.token_urlsafe(24)
+    kept = store.keep_admin(digest_of(made))
+    if kept == digest_of(made):
+        print(f"The admin token, which opens the page; it is shown once: {made}", file=sys.stderr, flush=True)
+    return kept
 
 
 def configured(app: Starlette) -> uvicorn.Config:
@@ -66,14 +114,14 @@ def configured(app: Starlette) -> uvicorn.Config:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket on a loopback address. Raises ServerError."""
+    """A listening socket. Raises ServerError."""
     address = "127.0.0.1" if host == "localhost" else host
     try:
-        loopback = ipaddress.ip_address(address).is_loopback
+        ipaddress.ip_address(address)
     except ValueError:
-        loopback = False
-    if not loopback:
-        raise ServerError(f"the host must be this computer itself (127.0.0.1, ::1 or localhost), not {host!r}")
+        raise ServerError(
+            f"the host must be an address of this computer, like 127.0.0.1 or 0.0.0.0, not {host!r}"
+        ) from None
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # With the protocol named, asyncio sets TCP_NODELAY; else Nagle's algorithm holds each answer's body back for 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Row
 from ._database import Database, open_database
 from ._gaps import Gap, GapTotals, count_gaps, find_gaps, keep_accounts
 from ._protocol import JSON, EndSessionRequest, Measured, encode
-from ._tables import clock, sessions
+from ._tables import admins, clock, sessions
 
 Pair = tuple[EndSessionRequest, JSON]
 """A request and its answer, if it is the first."""
@@ -134,6 +134,15 @@ class Store:
     def gap_totals(self) -> GapTotals:
         with self._reading() as connection:
             return count_gaps(connection)
+
+    def keep_admin(self, digest: str) -> str:
+        """Keep the digest of an admin token, unless there is one. The one that is kept."""
+        with self.transaction() as connection:
+            connection.execute(_tick, {"count": 0, "now": 0})  # of several workers one at a time
+            kept: str | None = connection.execute(select(admins.c.digest)).scalar()
+            if kept is None:
+                connection.execute(admins.insert().values(id=1, digest=digest))
+        return kept or digest
 
     def now(self) -> int:
         """The wall clock in microseconds since 1970."""

@@ -33,6 +33,13 @@ clock = Table(  # one row: what was received last
     Column("received_at", BigInteger, nullable=False),
 )
 
+admins = Table(  # one row: the digest of the admin token
+    "admins",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", Text, nullable=False),
+)
+
 accounts = Table(  # what each installation last said of its sessions
     "accounts",
     metadata,

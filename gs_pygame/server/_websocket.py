@@ -15,6 +15,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ class _Refused(Exception):
 
 @dataclass(slots=True)
 class GameSocket:
-    """The endpoint. `public_url` is the address that clients are sent to, like wss://play.example.com."""
+    """The endpoint. `public_url` is the address that clients are sent to, like https://play.example.com."""
 
     dispatcher: Dispatcher
     api_key: str | None
@@ -82,7 +83,7 @@ class GameSocket:
         with suppress(WebSocketDisconnect), self._room(socket):
             await socket.accept()
             credential, api_key = socket.path_params["credential"], socket.path_params["api_key"]
-            url = f"{self.public_url.rstrip('/')}/at/ws/{credential}/{api_key}"
+            url = f"{re.sub('^http', 'ws', self.public_url.rstrip('/'))}/at/ws/{credential}/{api_key}"
             await _send(socket, {"@class": CONNECT, "connectUrl": url})
             await _hold(socket)
         return None

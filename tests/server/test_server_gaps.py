@@ -8,7 +8,7 @@ from pathlib import Path
 import core_kit
 import httpx
 import pytest
-from server_kit import PATH, counters, ends, numbered, record
+from server_kit import JSON_BODY, PATH, counters, ends, numbered, record
 from sqlalchemy.dialects import postgresql
 
 from gs_pygame._base.messages import EndSessionResponse
@@ -214,7 +214,7 @@ def test_a_hundred_are_listed(client: httpx.Client, store: Store) -> None:
 @pytest.mark.parametrize("bad", [5, [], "\ud83d", {"started": "\ud83d", "dropped": {"\ud83d": 1, "\0": 1, "ü": 1}}])
 def test_hostile_counters_lose_no_end(client: httpx.Client, bad: object) -> None:
     """The end is kept and answered, what is valid counts, and list and page still come."""
-    answer = client.post(PATH, content=json.dumps(numbered(2, counters=bad)))
+    answer = client.post(PATH, content=json.dumps(numbered(2, counters=bad)), headers=JSON_BODY)
     assert answer.json()["@class"] == ".EndSessionResponse"
     assert "error" not in answer.json()
     (item,) = client.get("/gaps").json()

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from server_kit import DEADLINE, PATH, counters, end, listening
+from server_kit import DEADLINE, JSON_BODY, PATH, counters, end, listening
 
 from gs_pygame.server import Store, create_app, open_store
 
@@ -111,15 +111,15 @@ def test_a_body_over_the_limit_is_refused_while_it_comes(client: httpx.Client) -
     room = 256 * 1024 - len(json.dumps(end("r", **filler)))
     largest = json.dumps(end("r", scriptData={"filler": "x" * room})).encode()
     assert len(largest) == 256 * 1024
-    assert client.post(PATH, content=largest).status_code == 200
-    assert client.post(PATH, content=largest + b" ").status_code == 413
+    assert client.post(PATH, content=largest, headers=JSON_BODY).status_code == 200
+    assert client.post(PATH, content=largest + b" ", headers=JSON_BODY).status_code == 413
 
     def chunks() -> Iterator[bytes]:
         for start in range(0, len(largest), 16_384):
             yield largest[start : start + 16_384]
         yield b" "
 
-    answer = client.post(PATH, content=chunks())
+    answer = client.post(PATH, content=chunks(), headers=JSON_BODY)
     assert answer.status_code == 413
     assert "256 KB" in answer.json()["error"]
 
@@ -127,7 +127,7 @@ def test_a_body_over_the_limit_is_refused_while_it_comes(client: httpx.Client) -
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b'{"requestId": NaN}', b"\xff\xfe", b"[" * 100_000])
 def test_what_is_no_json_object_is_a_bad_request(client: httpx.Client, body: bytes) -> None:
     """400 with a sentence, and nothing that looks like an answer of the game server."""
-    answer = client.post(PATH, content=body)
+    answer = client.post(PATH, content=body, headers=JSON_BODY)
     assert answer.status_code == 400
     assert list(answer.json()) == ["error"]
     assert isinstance(answer.json()["error"], str)
@@ -225,7 +225,7 @@ nearly_valid = st.fixed_dictionaries(
 @given(body=(any_json | nearly_valid).map(lambda value: json.dumps(value).encode()) | st.binary(max_size=200))
 def test_no_body_makes_the_server_stumble(sturdy: httpx.Client, body: bytes) -> None:
     """Any bytes, any JSON: 200 or 400, never 500; and what was stored of it can be listed and shown."""
-    answer = sturdy.post(PATH, content=body)
+    answer = sturdy.post(PATH, content=body, headers=JSON_BODY)
     assert answer.status_code in (200, 400)
     assert isinstance(answer.json(), dict)
     assert sturdy.get("/sessions?limit=1000").status_code == 200

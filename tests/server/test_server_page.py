@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from server_kit import PATH, counters, end, ends, numbered
+from server_kit import JSON_BODY, PATH, counters, end, ends, numbered
 
 from gs_pygame.server._pages import length_of_time
 
@@ -46,7 +46,7 @@ def test_what_clients_send_is_text_on_the_page(client: httpx.Client) -> None:
     evil = "<script>alert(1)</script>\" onmouseover='x"
     session = {"id": evil, "reason": evil, "activeMs": 5}
     body = json.dumps(end(playerId=evil, scriptData={evil: "\ud83d", "session": session}))
-    assert client.post(PATH, content=body).status_code == 200
+    assert client.post(PATH, content=body, headers=JSON_BODY).status_code == 200
     answer = client.get("/")
     assert answer.status_code == 200
     assert "<script" not in answer.text

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from server_kit import DEADLINE, PATH, ServerProcess, end, environment, eventually
+from server_kit import DEADLINE, JSON_BODY, PATH, ServerProcess, end, environment, eventually
 
 import gs_pygame.server
 
@@ -90,10 +90,11 @@ def test_kill_and_restart_loses_nothing_acknowledged(start: Start, tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--host", "0.0.0.0"], "must be this computer itself"),
-        (["--host", "192.168.1.5"], "must be this computer itself"),
-        (["--host", "example.com"], "must be this computer itself"),
-        (["--host", ""], "must be this computer itself"),
+        (["--host", "0.0.0.0"], "set GS_PYGAME_SECRET"),
+        (["--public-url", "https://sessions.example.com"], "set GS_PYGAME_SECRET"),
+        (["--public-url", "sessions.example.com"], "must be like https://"),
+        (["--host", "example.com"], "set GS_PYGAME_SECRET"),
+        (["--host", ""], "set GS_PYGAME_SECRET"),
         (["--port", "70000"], "port 70000"),
         (["--port", "0", "--database", "mysql://root:hunter2@db/x"], "sqlite:///FILE"),
         (["--port", "0", "--database", "sqlite:///no/such/folder/x"], "cannot be used"),
@@ -139,7 +140,7 @@ def test_it_never_says_a_secret(start: Start, monkeypatch: pytest.MonkeyPatch) -
         "/hush3/rs/device/hush1/EndSessionRequest",
         "/hush3/hush1",
     ):
-        httpx.post(process.address + path, content=b"{", trust_env=False)
+        httpx.post(process.address + path, content=b"{", headers=JSON_BODY, trust_env=False)
     with socket.create_connection(("127.0.0.1", int(process.address.rpartition(":")[2]))) as raw:
         raw.settimeout(DEADLINE)
         raw.sendall(b"POST /rs/device/hush1/ nonsense\r\n\r\n")

@@ -322,7 +322,7 @@ def test_other_addresses_that_sdks_ask_for(dial: Callable[..., Client], path: st
 
 def test_a_load_balancer_sends_clients_on(store: Store) -> None:
     """A `connectUrl` without a nonce, and nothing more on that socket; the handshake is at the other address."""
-    with listening(create_app(store, secret=SECRET, public_url="ws://play.example.com")) as address:
+    with listening(create_app(store, secret=SECRET, public_url="http://play.example.com")) as address:
         path = f"/at/ws/device/{KEY}"
         with Client(address) as old, Client(address, f"{path}?deviceOS=added") as new:
             url = f"ws://play.example.com{path}"

@@ -155,7 +155,8 @@ def wrong(said: list[Said], came: list[tuple[float, float, str]]) -> list[str]:
     times = allowed(said)
     for at, _, _ in came:
         if not any(begin <= at <= end for begin, end in times):
-            found.append(f"a request {at:.3f} while the choice was no yes")
+            late = min((at - end for _, end in times if end < at), default=at)
+            found.append(f"a request {late + SLACK:.3f} s after the choice was no yes any more")
     for no in said:
         if no.choice != "denied":
             continue
