@@ -121,7 +121,7 @@ def _leave_with_the_game() -> None:
 def main(port: int, database: str) -> None:
     # here and not above: this runs in the child, the game itself never loads a server
     try:
-        from gs_pygame.server import ServerError, serve
+        from gs_pygame.server import ServerConfig, ServerError, serve
     except ImportError as missing:
         sys.exit(f"Starfall's server did not start ({missing}). It needs: pip install 'gs-pygame[server]'")
 
@@ -130,7 +130,7 @@ def main(port: int, database: str) -> None:
     first: ServerError | None = None
     for candidate in range(port, port + 100):
         try:
-            return serve(HOST, candidate, f"sqlite:///{Path(database).as_posix()}", api_key=None, secret=SECRET)
+            return serve(ServerConfig(f"sqlite:///{Path(database).as_posix()}", HOST, candidate, secret=SECRET))
         except ServerError as error:
             if _is_free(candidate):  # then it was not the port
                 sys.exit(f"Starfall's server did not start: {error}")

@@ -1,15 +1,18 @@
-"""A GameSparks-compatible server for ended sessions: takes EndSessionRequests over REST, keeps them, shows them.
+"""A GameSparks-compatible server: players log in and their sessions end, over WebSocket and REST; it keeps them and
+shows them.
 
-An extra (`pip install "gs-pygame[server]"`), never imported by a game. Its rooms:
+An extra (`pip install "gs-pygame[server]"`), never imported by a game. Its rooms, the way a request goes:
 
-    _protocol   bytes of a request to checked values, values to JSON; pure
-    _tables     the columns of what is on disk
-    _gaps       the sessions that never came
-    _store      the sessions on disk
-    _pages      the page for people
-    _app        HTTP: joins the rooms above
-    _serve      a socket, signals, uvicorn
-    _cli        `gs-pygame serve`
+    _cli, _config, _serve    `gs-pygame serve`: what is set, a socket, signals, uvicorn
+    _admission               who may speak to the server at all
+    _app, _websocket         HTTP; GameSparks' WebSocket
+    _dispatch                what each request does, whichever way it came
+    _cloud_code (_child)     the author's scripts, in processes of their own
+    _protocol                bytes to checked values, values to JSON; pure
+    _recorder, _store        ends that come together are one commit; the sessions
+    _players, _gaps          who plays; the sessions that never came
+    _tables, _database       the columns; SQLite or PostgreSQL
+    _pages                   the pages for people
 
 The names below are loaded when first used, so that `gs_pygame.server._cli` can be imported without the extra.
 """
@@ -21,13 +24,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._app import create_app
+    from ._config import ServerConfig
     from ._database import ServerError
     from ._serve import serve
     from ._store import Store, open_store
 
-__all__ = ["ServerError", "Store", "create_app", "open_store", "serve"]
+__all__ = ["ServerConfig", "ServerError", "Store", "create_app", "open_store", "serve"]
 
 _HOMES = {
+    "ServerConfig": "._config",
     "ServerError": "._database",
     "Store": "._store",
     "create_app": "._app",

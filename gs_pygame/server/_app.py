@@ -31,6 +31,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
 from ._admission import ANYBODY, Admission, Rules
+from ._cloud_code import CloudCode
 from ._dispatch import Dispatcher
 from ._gaps import gap_item
 from ._pages import PAGE_HEADERS, render_page
@@ -63,13 +64,15 @@ def create_app(
     secret: str | None = None,
     public_url: str | None = None,
     rules: Rules = ANYBODY,
+    cloud_code: CloudCode | None = None,
 ) -> Starlette:
     """The server as an ASGI application. It does not close `store`.
 
     Without `secret` every secret is accepted; without `api_key` every key is. `public_url`: where clients that come by
     WebSocket are sent to, like https://play.example.com. `rules`: who may speak to it at all.
+    `cloud_code`: the scripts that requests and responses go through; it does not close them.
     """
-    dispatcher = Dispatcher(store)
+    dispatcher = Dispatcher(store, cloud_code)
     site = _Site(store, dispatcher, Recorder(store), api_key, secret)
     socket = GameSocket(dispatcher, api_key, secret, public_url)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.

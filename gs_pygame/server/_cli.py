@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 HELP = "Run a GameSparks-compatible server on this computer."
 DEFAULT_DATABASE = "sqlite:///gs_pygame_sessions.sqlite3"
 
-_EXTRA = {"starlette", "uvicorn", "sqlalchemy", "jinja2", "websockets", "argon2"}
+_EXTRA = {"starlette", "uvicorn", "sqlalchemy", "jinja2", "websockets", "argon2", "quickjs"}
 
 
 def main(words: list[str]) -> int:
     """Serve until stopped. The exit code: 0 when stopped, 2 when it could not start, said in one sentence."""
     arguments = _parser().parse_args(words)
     try:
+        from ._config import ServerConfig
         from ._database import ServerError
         from ._serve import serve
     except ModuleNotFoundError as error:
@@ -23,10 +25,14 @@ def main(words: list[str]) -> int:
             raise
         print("gs-pygame serve needs its extra: pip install 'gs-pygame[server]'", file=sys.stderr)
         return 2
-    named = ("API_KEY", "SECRET", "ADMIN_TOKEN")
-    api_key, secret, admin_token = (os.environ.get(f"GS_PYGAME_{name}") or None for name in named)
+    config = ServerConfig(
+        **vars(arguments),
+        api_key=os.environ.get("GS_PYGAME_API_KEY") or None,
+        secret=os.environ.get("GS_PYGAME_SECRET") or None,
+        admin_token=os.environ.get("GS_PYGAME_ADMIN_TOKEN") or None,
+    )
     try:
-        serve(arguments.host, arguments.port, arguments.database, api_key, secret, arguments.public_url, admin_token)
+        serve(config)
     except ServerError as error:
         print(f"gs-pygame serve: {error}", file=sys.stderr)
         return 2
@@ -55,5 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         "--public-url",
         metavar="https://HOST",
         help="its address for other computers, behind a proxy or a load balancer",
+    )
+    parser.add_argument(
+        "--cloud-code",
+        type=Path,
+        metavar="FOLDER",
+        help="JavaScript that requests and responses go through, like EndSessionRequest.js",
     )
     return parser

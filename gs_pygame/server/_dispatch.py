@@ -1,11 +1,13 @@
 """What each request does, whichever way it came: over WebSocket or REST.
 
-Blocking, since it asks the store and hashes passwords: called on a worker thread, never on the event loop. Answers and
+Blocking, since it asks the store, hashes passwords and runs Cloud Code: never called on the event loop. Answers and
 errors have the names that GameSparks' SDKs look for; what no source says is decided here, and said in the README.
 """
 
 from __future__ import annotations
 
+import logging
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from . import _players
+from ._cloud_code import Call, CloudCode, Outcome
 from ._players import Client, Player
 from ._protocol import (
     JSON,
@@ -31,6 +34,14 @@ from ._protocol import (
 )
 from ._store import Store
 from ._tables import events
+
+log = logging.getLogger("gs_pygame.server.cloud_code")
+
+Finish = Callable[[JSON], JSON]
+"""What the response's script makes of an answer."""
+
+Process = Callable[[Finish], JSON]
+"""Does what a checked request asks for."""
 
 AUTHENTICATION = ".AuthenticationResponse"
 """The class that SDKs expect of the answer to each of the three requests that log a player in."""
@@ -52,10 +63,11 @@ class Caller:
 class Dispatcher:
     """Answers requests. Any thread."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, cloud_code: CloudCode | None = None) -> None:
         self._store = store
+        self._cloud_code = cloud_code
         self._passwords = PasswordHasher()
-        self._handlers: dict[str, Callable[[JSON, Caller], JSON]] = {
+        self._handlers: dict[str, Callable[[JSON, Caller], JSON | Process]] = {
             "DeviceAuthenticationRequest": self._device_authentication,
             "RegistrationRequest": self._registration,
             "AuthenticationRequest": self._authentication,
@@ -70,13 +82,65 @@ class Dispatcher:
 
     def answer(self, body: JSON, caller: Caller) -> JSON:
         """The answer to a decoded request. Logs `caller` in if it is a request to do so."""
+        return self._answer(body, caller, runs_scripts=True)
+
+    def _answer(self, body: JSON, caller: Caller, runs_scripts: bool) -> JSON:
+        """Checked, the request's script, done, the response's script."""
         handler = self._handlers.get(request_name(body))
         try:
             if handler is None:
                 raise RequestError({"@class": f"must be one of {', '.join(f'.{known}' for known in self._handlers)}"})
-            return handler(body, caller)
+            process = handler(body, caller)
+            if isinstance(process, dict):
+                return process
+            if self._cloud_code is None or not runs_scripts:
+                return process(lambda answer: answer)
+            return self._answer_with_scripts(self._cloud_code, body, caller, process)
         except RequestError as error:
             return {**envelope(body), "error": error.fields}
+
+    def _answer_with_scripts(self, cloud_code: CloudCode, body: JSON, caller: Caller, process: Process) -> JSON:
+        def run(name: str, data: JSON) -> Outcome:
+            outcome = cloud_code.run(name, Call(data, caller.player_id, _session_of(caller, body)), send)
+            for level, text in outcome.log:
+                log.log(getattr(logging, level.upper()), "%s: %s", name, text)
+            return outcome
+
+        def send(request: JSON, as_player: str | None, runs_scripts: bool) -> JSON:
+            """A request of a script's own."""
+            request = {"requestId": f"script {uuid.uuid4()}", **request}
+            try:
+                sender = self._caller_as(caller, as_player)
+            except RequestError as error:
+                return {**envelope(request), "error": error.fields}
+            return self._answer(request, sender, runs_scripts)
+
+        def finish(answer: JSON) -> JSON:
+            answer = {**answer, "scriptData": {**set_on_request, **answer.get("scriptData", {})}}
+            name = answer["@class"][1:]
+            if cloud_code.has(name):
+                outcome = run(name, answer)
+                answer["scriptData"] |= outcome.script_data
+                if outcome.error is not None:
+                    answer["error"] = outcome.error
+            return answer
+
+        set_on_request: JSON = {}
+        if cloud_code.has(request_name(body)):
+            outcome = run(request_name(body), body)
+            if outcome.error is not None:
+                return {**envelope(body), "error": outcome.error, "scriptData": outcome.script_data}
+            set_on_request = outcome.script_data
+        return process(finish)
+
+    def _caller_as(self, caller: Caller, player_id: str | None) -> Caller:
+        """Who sends a script's request: the script's own caller, or another player, as over REST."""
+        if player_id in (None, caller.player_id):
+            return caller
+        with self._store.transaction() as connection:
+            if _players.player_with_id(connection, str(player_id)) is None:
+                raise RequestError({"playerId": "UNRECOGNISED"})
+            return Caller(_client_over_rest(connection, str(player_id), self._store.now()), player_id)
 
     def answer_over_rest(self, name: str, body: JSON) -> JSON:
         """The answer to a request whose name the path says."""
@@ -91,12 +155,16 @@ class Dispatcher:
     def waiting_end(self, name: str, body: JSON) -> EndSessionRequest | None:
         """An end that waited on a disk, and says itself whose and how long it was: all that there is to do is to keep
         it. None for any other request. Does not block."""
-        if name != "EndSessionRequest" or read_token(body) is not None:
+        if name != "EndSessionRequest" or read_token(body) is not None or self._has_scripts(name):
             return None
         try:
             return parse_request(body)
         except RequestError:
             return None
+
+    def _has_scripts(self, name: str) -> bool:
+        code, response = self._cloud_code, f"{name.removesuffix('Request')}Response"
+        return code is not None and (code.has(name) or code.has(response))
 
     def connect(self, body: JSON) -> tuple[Caller, JSON]:
         """A client that has shown to know the secret, on any worker: as who it was, if it says so rightly. And what it
@@ -124,25 +192,45 @@ class Dispatcher:
 
     # Logging in
 
-    def _device_authentication(self, body: JSON, caller: Caller) -> JSON:
+    def _device_authentication(self, body: JSON, caller: Caller) -> Process:
         device, system = _texts(body, "deviceId", "deviceOS")
         shown = read_text(body.get("displayName")) or ""
-        with self._store.transaction() as connection:
-            player, new = _players.player_of_device(connection, f"{system} {device}", shown, self._store.now())
-            return self._log_in(connection, body, caller, player, new)
 
-    def _registration(self, body: JSON, caller: Caller) -> JSON:
+        def process(finish: Finish) -> JSON:
+            with self._store.transaction() as connection:
+                player, new = _players.player_of_device(connection, f"{system} {device}", shown, self._store.now())
+                answer = self._log_in(connection, body, caller, player, new)
+            return finish(answer)
+
+        return process
+
+    def _registration(self, body: JSON, caller: Caller) -> Process:
         name, password = _texts(body, "userName", "password")
         shown = read_text(body.get("displayName")) or name
-        hashed = self._passwords.hash(password)
-        with self._store.transaction() as connection:
-            player = _players.register(connection, name, hashed, shown, self._store.now())
-            if player is None:
-                raise RequestError({"USERNAME": "TAKEN"})
-            return self._log_in(connection, body, caller, player, True)
 
-    def _authentication(self, body: JSON, caller: Caller) -> JSON:
+        def process(finish: Finish) -> JSON:
+            hashed = self._passwords.hash(password)
+            with self._store.transaction() as connection:
+                player = _players.register(connection, name, hashed, shown, self._store.now())
+                if player is None:
+                    raise RequestError({"USERNAME": "TAKEN"})
+                answer = self._log_in(connection, body, caller, player, True)
+            return finish(answer)
+
+        return process
+
+    def _authentication(self, body: JSON, caller: Caller) -> Process:
         name, password = _texts(body, "userName", "password")
+
+        def process(finish: Finish) -> JSON:
+            player = self._player_with_password(name, password)
+            with self._store.transaction() as connection:
+                answer = self._log_in(connection, body, caller, player, False)
+            return finish(answer)
+
+        return process
+
+    def _player_with_password(self, name: str, password: str) -> Player:
         with self._store.transaction() as connection:
             player = _players.player_named(connection, name)
         hashed = player.password_hash if player else None
@@ -153,8 +241,7 @@ class Dispatcher:
             raise _UNRECOGNISED from None
         if player is None or hashed is None:
             raise _UNRECOGNISED
-        with self._store.transaction() as connection:
-            return self._log_in(connection, body, caller, player, False)
+        return player
 
     @cached_property
     def _nobodys(self) -> str:
@@ -166,7 +253,8 @@ class Dispatcher:
         now = self._store.now()
         client = caller.client or _client_over_rest(connection, player.id, now)
         if client.player_id not in (None, player.id):
-            self._record(connection, client, _end_of_itself(client))
+            end = self._measured(_end_of_itself(client), client)
+            self._store.record_within(connection, [(end, response(end))])
             client = _players.ended(connection, client)
         client = _players.logged_in(connection, _players.playing(connection, client, now), player.id)
         if caller.client is not None:
@@ -183,35 +271,39 @@ class Dispatcher:
 
     # A player's requests
 
-    def _end_session(self, body: JSON, caller: Caller) -> JSON:
+    def _end_session(self, body: JSON, caller: Caller) -> JSON | Process:
         """Once: a repeat is answered by the first answer. Over REST it need not say whose it is (an end that waited on
         a disk says so in its own words)."""
         if caller.client is not None:
             _player_of(caller)
         request = replace(parse_request(body), player_id=caller.player_id)
-        if caller.client is None:
-            return self._store.record(request, response(request))
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             first = self._store.first_answer(connection, request)
-            if first is not None:
-                return first
-            answer = self._record(connection, caller.client, request)
-            caller.client = _players.ended(connection, caller.client)
-        return answer
 
-    def _record(self, connection: Connection, client: Client, request: EndSessionRequest) -> JSON:
+        def process(finish: Finish) -> JSON:
+            measured = self._measured(request, caller.client)
+            answer = finish(response(measured))  # before it is kept: what a script makes of it is what a repeat gets
+            with self._store.transaction() as connection:
+                answer = self._store.record_within(connection, [(measured, answer)])[0]
+                if caller.client is not None:
+                    caller.client = _players.ended(connection, caller.client)
+            return answer
+
+        return first or process
+
+    def _measured(self, request: EndSessionRequest, client: Client | None) -> EndSessionRequest:
         """With the server's own clock, where the client did not say how long it was."""
-        if request.session.active_ms is None:
-            request = replace(request, session=_by_our_clock(request.session, client, self._store.now()))
-        return self._store.record_within(connection, [(request, response(request))])[0]
+        if client is None or request.session.active_ms is not None:
+            return request
+        return replace(request, session=_by_our_clock(request.session, client, self._store.now()))
 
-    def _analytics(self, body: JSON, caller: Caller) -> JSON:
+    def _analytics(self, body: JSON, caller: Caller) -> Process:
         return self._keep_event(body, caller, "key")
 
-    def _log_event(self, body: JSON, caller: Caller) -> JSON:
+    def _log_event(self, body: JSON, caller: Caller) -> Process:
         return self._keep_event(body, caller, "eventKey")
 
-    def _keep_event(self, body: JSON, caller: Caller, field: str) -> JSON:
+    def _keep_event(self, body: JSON, caller: Caller, field: str) -> Process:
         player_id = _player_of(caller)
         request_id, key = _texts(body, "requestId", field)
         parse_script_data(body)
@@ -224,19 +316,27 @@ class Dispatcher:
             "body": encode(body),
         }
         mine = (events.c.owner == row["owner"]) & (events.c.request_id == request_id)
-        with self._store.transaction() as connection:
-            if connection.execute(select(events.c.key).where(mine)).first() is None:
-                connection.execute(events.insert().values(row))
-            self._play(connection, caller)
-        return {**envelope(body), "scriptData": {}}
 
-    def _account_details(self, body: JSON, caller: Caller) -> JSON:
+        def process(finish: Finish) -> JSON:
+            with self._store.transaction() as connection:
+                if connection.execute(select(events.c.key).where(mine)).first() is None:
+                    connection.execute(events.insert().values(row))
+                self._play(connection, caller)
+            return finish({**envelope(body), "scriptData": {}})
+
+        return process
+
+    def _account_details(self, body: JSON, caller: Caller) -> Process:
         player_id = _player_of(caller)
-        with self._store.transaction() as connection:
-            self._play(connection, caller)
-            player = _players.player_with_id(connection, player_id)
-        shown = player.display_name if player else ""
-        return {**envelope(body), "userId": player_id, "displayName": shown, "scriptData": {}}
+
+        def process(finish: Finish) -> JSON:
+            with self._store.transaction() as connection:
+                self._play(connection, caller)
+                player = _players.player_with_id(connection, player_id)
+            shown = player.display_name if player else ""
+            return finish({**envelope(body), "userId": player_id, "displayName": shown, "scriptData": {}})
+
+        return process
 
     def _play(self, connection: Connection, caller: Caller) -> None:
         """After an EndSessionRequest the next request starts another session."""
@@ -265,6 +365,15 @@ def read_token(body: JSON) -> str | None:
     """The `authToken` that came along. SDKs keep and send "0" where they have none."""
     token = read_text(body.get("authToken"))
     return None if token == "0" else token
+
+
+def _session_of(caller: Caller, body: JSON) -> str | None:
+    """The session that is played, or that the body is about."""
+    if caller.client is not None:
+        return caller.client.session_id
+    data = body.get("scriptData")
+    session = data.get("session") if isinstance(data, dict) else None
+    return read_text(session.get("id")) if isinstance(session, dict) else None
 
 
 def _texts(body: JSON, *names: str) -> list[str]:

@@ -9,7 +9,8 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 import uvicorn
@@ -17,6 +18,8 @@ from starlette.applications import Starlette
 
 from ._admission import Rules, digest_of
 from ._app import create_app
+from ._cloud_code import CloudCode
+from ._config import ServerConfig
 from ._database import ServerError
 from ._protocol import MAX_BODY
 from ._store import Store, open_store
@@ -26,37 +29,37 @@ _OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _PING_INTERVAL = _PING_TIMEOUT = 20.0  # seconds: who has gone without a word is known to have after both
 
 
-def serve(
-    host: str,
-    port: int,
-    database: str,
-    api_key: str | None,
-    secret: str | None,
-    public_url: str | None = None,
-    admin_token: str | None = None,
-    ready: Callable[[int], None] | None = None,
-) -> None:
-    """Serve until SIGINT or SIGTERM. Port 0 takes a free one.
+def serve(config: ServerConfig, ready: Callable[[int], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM.
 
     Once it listens it prints one line, the page's address, and calls `ready` with the real port. Where other computers
-    can reach it, by `host` or by a proxy at `public_url`, games need the secret and people the admin token: without
-    one, a new one is printed once and kept in the database.
-    Raises ServerError if there is no secret then, or the port or the database cannot be used.
+    can reach it, by its host or by a proxy at its public URL, games need the secret and people the admin token.
+    Raises ServerError if there is no secret then, or the port, the database or the scripts cannot be used.
     """
-    at = _public(public_url)
-    is_public = at is not None or not _is_loopback(host)
-    if is_public and not secret:
+    at = _public(config.public_url)
+    is_local = _is_loopback(config.host)
+    is_public = at is not None or not is_local
+    if is_public and not config.secret:
         raise ServerError("other computers can reach it: set GS_PYGAME_SECRET to the secret that your game has")
-    with closing(_listen(host, port)) as listener, closing(open_store(database)) as store:
+    with ExitStack() as stack:
+        listener = stack.enter_context(closing(_listen(config.host, config.port)))
+        store = stack.enter_context(closing(open_store(config.database)))
+        cloud_code = stack.enter_context(closing(_scripts(config.cloud_code))) if config.cloud_code else None
+        names = {*_OWN_NAMES, at.hostname or ""} if at else {*_OWN_NAMES}
         rules = Rules(
-            hosts=frozenset({*_OWN_NAMES, *([at.hostname] if at and at.hostname else [])})
-            if _is_loopback(host)
-            else None,
-            admin=_admin(store, admin_token) if is_public else None,
-            sockets_of_any_origin=secret is not None,
+            hosts=frozenset(names) if is_local else None,
+            admin=_admin(store, config.admin_token) if is_public else None,
+            sockets_of_any_origin=config.secret is not None,
             https=at is not None and at.scheme in ("https", "wss"),
         )
-        app = create_app(store, api_key=api_key, secret=secret, public_url=public_url, rules=rules)
+        app = create_app(
+            store,
+            api_key=config.api_key,
+            secret=config.secret,
+            public_url=config.public_url,
+            rules=rules,
+            cloud_code=cloud_code,
+        )
         server = uvicorn.Server(configured(app))
         with _signals_stop(server):
             address, real_port = listener.getsockname()[:2]
@@ -82,6 +85,13 @@ def _public(url: str | None) -> SplitResult | None:
     if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
         raise ServerError(f"the public URL must be like https://sessions.example.com, not {url!r}")
     return parts
+
+
+def _scripts(folder: Path) -> CloudCode:
+    """Raises ServerError."""
+    if not folder.is_dir():
+        raise ServerError(f"there is no folder {folder} with Cloud Code")
+    return CloudCode(folder)
 
 
 def _admin(store: Store, token: str | None) -> str:

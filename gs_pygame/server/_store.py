@@ -55,7 +55,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.transaction = database.transaction
-        self._reading = database.reading
+        self.reading = database.reading
         self._database = database
 
     def record(self, request: EndSessionRequest, answer: JSON) -> JSON:
@@ -107,13 +107,13 @@ class Store:
     def after(self, received_at: int, limit: int) -> list[Received]:
         """At most `limit` sessions received after (exclusive, microseconds) `received_at`, oldest first."""
         newer = select(sessions).where(sessions.c.received_at > received_at)
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(newer.order_by(sessions.c.received_at).limit(limit)).all()
         return [_received(row) for row in rows]
 
     def latest(self, limit: int) -> list[Received]:
         """At most `limit` sessions, newest first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(sessions).order_by(sessions.c.received_at.desc()).limit(limit)).all()
         return [_received(row) for row in rows]
 
@@ -123,16 +123,16 @@ class Store:
             func.count(sessions.c.player_id.distinct()),
             func.coalesce(func.sum(sessions.c.active_ms), 0),
         ).select_from(sessions)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return Totals(*connection.execute(counts).one())
 
     def gaps(self, limit: int) -> list[Gap]:
         """At most `limit` installations that have missing or repeated numbers, worst first."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return find_gaps(connection, limit)
 
     def gap_totals(self) -> GapTotals:
-        with self._reading() as connection:
+        with self.reading() as connection:
             return count_gaps(connection)
 
     def keep_admin(self, digest: str) -> str:

@@ -158,8 +158,8 @@ def test_serve_reports_its_port_and_can_listen_on_ipv6() -> None:
     except OSError:
         pytest.skip("no IPv6 loopback")
     code = (
-        "from gs_pygame.server import serve\n"
-        "serve('::1', 0, 'sqlite://', None, None, ready=lambda port: print(port, flush=True))\n"
+        "from gs_pygame.server import ServerConfig, serve\n"
+        "serve(ServerConfig('sqlite://', '::1', 0), ready=lambda port: print(port, flush=True))\n"
     )
     command = [sys.executable, "-c", code]
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as child:
@@ -190,7 +190,7 @@ def test_the_command_line_needs_argparse_alone(words: str, code: int, said: str)
 
 def test_the_public_names_are_these() -> None:
     """The names in __all__ exist and are loaded on demand; another is an AttributeError like any module's."""
-    assert gs_pygame.server.__all__ == ["ServerError", "Store", "create_app", "open_store", "serve"]
+    assert gs_pygame.server.__all__ == ["ServerConfig", "ServerError", "Store", "create_app", "open_store", "serve"]
     assert all(hasattr(gs_pygame.server, name) for name in gs_pygame.server.__all__)
     with pytest.raises(AttributeError, match="nothing_of_this_name"):
         gs_pygame.server.nothing_of_this_name  # noqa: B018  the access is the test

@@ -1,0 +1,26 @@
+"""What may be set for a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """`database`: `sqlite:///FILE`, `sqlite://` (in memory) or `postgresql://USER@HOST/NAME`.
+
+    `host`: an address of this computer; `port`: 0 takes a free one. `api_key`, `secret`: what games must come with;
+    None takes any. `public_url`: the server's address for other computers, where a proxy or a load balancer stands
+    before it. `admin_token`: what opens the page from there; None: one that is printed once. `cloud_code`: the folder
+    of scripts.
+    """
+
+    database: str = field(repr=False)  # a password may be in it
+    host: str = "127.0.0.1"
+    port: int = 8765
+    api_key: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+    admin_token: str | None = field(default=None, repr=False)
+    cloud_code: Path | None = None
