@@ -66,6 +66,8 @@ def fault_of(text: str) -> str | None:
         return "a port that is no number from 1 to 65535, or a host that is none"
     if parts.scheme not in PORTS:
         return "no http:// or https:// at its beginning"
+    if text.count("://") > 1:
+        return "another address in it"
     if "@" in parts.netloc:
         return "a user name"
     if port == 0:

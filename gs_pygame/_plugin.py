@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -83,7 +84,9 @@ class SessionPlugin:
             self._boundary,
         )
         about = about_json(self.settings.app_version, version())
-        folder = self.settings.folder.absolute()  # a game may change its working directory later
+        folder = self.settings.folder
+        with suppress(FileNotFoundError):  # there is no working directory
+            folder = folder.absolute()  # a game may change it later
         self._following = Following(
             folder,
             self.settings.consent,

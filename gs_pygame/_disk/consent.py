@@ -7,6 +7,7 @@ cut off, or cannot be read is no consent: what is kept is not sent.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -144,7 +145,9 @@ def _look(path: str) -> tuple[_Word, _Mark]:
             return _read(path)
         except (FileNotFoundError, NotADirectoryError):
             return None, None
-        except OSError:
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:  # nor can there ever be one
+                return None, None
             if tried < _TRIES:
                 time.sleep(_AGAIN)
     return "unreadable", (0, 0)

@@ -11,12 +11,19 @@ from pathlib import Path
 def make_folder(folder: Path) -> None:
     """Make it, and what is missing above it, for its owner only. Raises OSError."""
     try:
-        folder.mkdir(mode=0o700)
+        _make_one(folder)
     except FileNotFoundError:
         if folder.parent == folder:  # no such drive
             raise
         make_folder(folder.parent)
-        make_folder(folder)
+        _make_one(folder)  # some file systems say of a folder that is there that it is not
+
+
+def _make_one(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700)
+    except FileNotFoundError:
+        raise
     except OSError:  # it is there; of some folders Windows and macOS say something else than that
         if not folder.is_dir():
             raise

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import pkgutil
 from collections.abc import Callable
 from typing import Any
+
+_OURS = {"original", "after"}  # and what begins with _; any other attribute is the original's
 
 
 class StandIn:
     """For `original`, which is, or was, at `place`: "pygame.event:get". Calls are for the heirs.
 
-    It is told apart by `type()` alone: asked for its class, its attributes or its repr it answers as the function. It
-    copies as itself, and pickles as what is at that place, also where gs_pygame is not. Being no function, it does not
-    bind when it is put on a class.
+    It is told apart by `type()` alone: asked for its class, its attributes or its repr it answers as the function, or
+    as the object that a game has put there. It copies as itself, and pickles as what is at that place, also where
+    gs_pygame is not. Being no function, it does not bind when it is put on a class.
     """
 
     def __init__(self, original: Any, place: str) -> None:
-        own = set(dir(original)).difference(dir(type(self)))  # __self__, __code__ and what else a function has
+        # __self__, __code__ and what else a function has; any other object is asked anew each time
+        own = set(dir(original)).difference(dir(type(self))) if inspect.isroutine(original) else set()
         # Nothing is to be updated: `own` has it, and what asks for our __dict__ makes each call slower (Python 3.11).
         functools.update_wrapper(self, original, own.union(functools.WRAPPER_ASSIGNMENTS), ())
         self.original = original
@@ -25,6 +29,17 @@ class StandIn:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _OURS or name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.original, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OURS or name.startswith("_"):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self.original, name, value)
 
     @property  # type: ignore[misc]  # it cannot be set: nobody does
     def __class__(self) -> Any:

@@ -7,9 +7,10 @@ without a keyboard). It posts nothing, blocks nothing, sets no handlers, and cha
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from types import GeneratorType
 from typing import Any, Literal, Protocol
@@ -194,11 +195,22 @@ class Adapter:
         if isinstance(type_, int) and type_ in _TELLING:
             self._guarded(self._hear, event)
 
-    def _in_passing(self, events: Iterator[Any]) -> Iterator[Any]:
-        """The same events, each looked at when the game takes it."""
-        for event in events:
+    def _in_passing(self, events: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """The same generator, each of its events looked at when the game takes it."""
+        step = functools.partial(events.send, None)
+        while True:
+            try:
+                event = step()
+            except StopIteration as over:
+                return over.value
             self.after_event(event)
-            yield event
+            try:
+                step = functools.partial(events.send, (yield event))
+            except GeneratorExit:
+                events.close()
+                raise
+            except BaseException as thrown:  # noqa: BLE001 - into it
+                step = functools.partial(events.throw, thrown)
 
     def _before_quit(self) -> None:
         self._guarded(self._quit)

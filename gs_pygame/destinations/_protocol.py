@@ -81,5 +81,7 @@ def attempt(destination: Destination, ends: list[End]) -> Sequence[Outcome]:
         why = f"the destination said what came of {len(outcomes)} ends, and was given {len(ends)}"
     except Exception as error:  # noqa: BLE001
         why = f"the destination raised {type(error).__name__}"
+        if isinstance(error, ImportError) and error.name:
+            why += f": {error.name}"
     # Like a server's own error: it may be about one end, which must not hold up the others for ever.
     return [Retry(why, server_error=True)] * len(ends)

@@ -307,6 +307,20 @@ def test_an_end_alone_is_never_given_up(scene: Scene) -> None:
 # What goes wrong on our side
 
 
+def test_what_a_destination_misses_is_named(scene: Scene, log: Log) -> None:
+    """The module's name holds no secret, and tells the author what to install."""
+
+    def fault(end: End) -> None:
+        if len(scene.times) == 1:
+            import no_such_module  # type: ignore[import-not-found]  # noqa: F401
+
+    scene.during = fault
+    scene.put(1)
+    scene.wait(BACKOFF_CAP)
+    why = "the destination raised ModuleNotFoundError: no_such_module"
+    assert log.ours() == [f"gs_pygame: {why}; kept, and tried again later"]
+
+
 def test_a_destination_that_raises_is_tried_again(scene: Scene, log: Log) -> None:
     """Anyone's code may raise; the end stays, and the exception's words, which may hold a secret, are not logged."""
 

@@ -34,6 +34,7 @@ def test_without_a_file_the_setting_holds(tmp_path: Path, setting: Consent) -> N
     """Nobody has asked yet."""
     assert Choice(tmp_path, setting).now() == setting
     assert Choice(tmp_path / "none", setting).now() == setting
+    assert Choice(tmp_path / ("a" * 300), setting).now() == setting  # nor can there be one
 
 
 @pytest.mark.parametrize("choice", consent.CONSENTS)

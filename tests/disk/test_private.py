@@ -79,3 +79,14 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         make_folder(tmp_path / "file")
     make_folder(tmp_path)
+
+
+def test_a_file_system_that_says_the_folder_above_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it is, as /proc does: an error, and not tried for ever."""
+
+    def mkdir(folder: Path, mode: int = 0o777) -> None:
+        raise FileNotFoundError(folder)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(FileNotFoundError):
+        make_folder(tmp_path / "folder")

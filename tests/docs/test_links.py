@@ -10,6 +10,8 @@ from docs_kit import PAGES, ROOT, headings, prose
 OUTSIDE = {
     "http://127.0.0.1:8765",
     "https://...",
+    "https://sessions.example.com",
+    "postgresql://USER@HOST/NAME",
     "https://{api_key}.example.com",
     "sqlite:///FILE",
 }

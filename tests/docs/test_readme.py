@@ -9,6 +9,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from docs_kit import GAMES, ROOT, Block, blocks, text_of
 
 import gs_pygame
 from gs_pygame import Session, Status
+from gs_pygame.server._cloud_code import Call, CloudCode
 from gs_pygame.testing import FaultServer, Player, ended
 
 DEADLINE = 60  # seconds; only a broken program takes so long
@@ -89,12 +91,23 @@ def test_every_block_is_run() -> None:
         ("python", "pytest"),
         ("diff", ""),
         ("json", ""),
+        ("js", ""),
         ("sh", "play"),
         ("sh", "test"),
         ("sh", "waits"),  # for a person, or installs: see test_commands.py
         ("text", "scenario"),
         ("text", "map"),  # see test_contributing.py
     }
+
+
+def test_the_cloud_code_is_run(tmp_path: Path) -> None:
+    """Under the name that its first line gives, for a response."""
+    [block] = blocks("js")
+    name = re.findall(r"^// (\w+)\.js:", block.code)[0]
+    (tmp_path / f"{name}.js").write_text(block.code, "utf-8")
+    with closing(CloudCode(tmp_path)) as cloud_code:
+        outcome = cloud_code.run(name, Call({"sessionDuration": 90_000}, None, None), lambda *_: {})
+    assert (outcome.script_data, outcome.error) == ({"welcome": "back soon, 90 s"}, None)
 
 
 def test_the_drop_in_is_played(gs_player: Player, tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ NEVER = [
     *("https://[fe80::1%25eth0]", "https://[v1.a]", "https://[127.0.0.1]", "https://\u2603.de", "https://x\u3002de"),
     *("https://x?", "https://x/?", "https://x#", "https:\\\\x", "https://x\\y", "https://x/{oops}", "https://{x}"),
     *("https://x/rs", "https://x/rs/device/S/EndSessionRequest", "wss://x/ws/device/KEY", "https://x/a/../b"),
+    *("https://http://example.com", "https://https://example.com/game"),
     *("file:///etc/hosts", "/srv/game", "C:\\game", "localhost:8765", "javascript:alert(1)"),
 ]
 """Addresses at which nobody can be reached, on no computer."""

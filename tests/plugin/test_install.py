@@ -632,6 +632,45 @@ def test_a_quit_is_heard_in_other_sequences_and_among_other_things(
         plugin.close()
 
 
+def test_a_generator_is_spoken_to(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a game sends and throws into it arrives, and what it returns comes back."""
+    heard: list[object] = []
+
+    def get() -> Iterator[Any]:
+        heard.append((yield pygame.event.Event(pygame.KEYDOWN, key=1)))
+        try:
+            yield pygame.event.Event(pygame.KEYUP, key=1)
+        except KeyError as error:
+            heard.append(error)
+        return 2
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pygame.event, "get", get)
+        plugin = gs_pygame.install(**GIVEN)
+        events: Any = pygame.event.get()
+        thrown = KeyError("from the game")
+        assert next(events).type == pygame.KEYDOWN
+        assert events.send(5).type == pygame.KEYUP
+        with pytest.raises(StopIteration) as over:
+            events.throw(thrown)
+        assert (heard, over.value.value) == ([5, thrown], 2)
+        plugin.close()
+
+
+def test_an_object_in_the_place_of_a_function(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tests put it there: it counts its calls, and gives what it is told to, also when it is told so later."""
+    with monkeypatch.context() as patch:
+        stands_in = mock.Mock(return_value=[])
+        patch.setattr(pygame.event, "get", stands_in)
+        plugin = gs_pygame.install(**GIVEN)
+        assert pygame.event.get() == []
+        assert pygame.event.get.call_count == stands_in.call_count == 1  # type: ignore[attr-defined]
+        pygame.event.get.return_value = ["x"]  # type: ignore[attr-defined]
+        assert pygame.event.get() == ["x"]
+        pygame.event.get.assert_called_with()  # type: ignore[attr-defined]
+        plugin.close()
+
+
 def test_a_generator_stays_lazy(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
     """The game gets each event when it asks for it, and the plugin hears of it then; what it raises arrives."""
     log: list[str] = []

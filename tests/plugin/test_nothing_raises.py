@@ -351,6 +351,22 @@ def test_settings_that_raise_when_they_are_compared(tmp_path: Path) -> None:
     assert _install._plugin is not None
 
 
+def test_without_a_working_directory(tmp_path: Path) -> None:
+    """It was removed, and `data_dir` is relative: in memory."""
+    game = """
+import os, sys
+import gs_pygame
+folder = sys.argv[1] + "/gone"
+os.mkdir(folder)
+os.chdir(folder)
+os.rmdir(folder)
+plugin = gs_pygame.SessionPlugin(gs_pygame.Settings(data_dir="data", endpoint="http://127.0.0.1:9", hook=False))
+print(plugin.session is not None, plugin.status().durable)
+"""
+    done = run(game, tmp_path)
+    assert done.stdout.split()[-2:] == ["True", "False"]
+
+
 def test_no_memory(tmp_path: Path, screen: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """MemoryError out of whatever a signal needs: nothing is raised, and the next call does what this one could not."""
     handled = sys.exc_info()[0]  # tests that interrupt between two bytecodes may leave Python one
