@@ -17,8 +17,11 @@ Secrets are in paths (GameSparks' way), so nothing here logs, echoes or redirect
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hmac import compare_digest
 
@@ -65,19 +68,30 @@ def create_app(
     public_url: str | None = None,
     rules: Rules = ANYBODY,
     cloud_code: CloudCode | None = None,
+    end_after: float | None = None,
 ) -> Starlette:
     """The server as an ASGI application. It does not close `store`.
 
     Without `secret` every secret is accepted; without `api_key` every key is. `public_url`: where clients that come by
     WebSocket are sent to, like https://play.example.com. `rules`: who may speak to it at all.
-    `cloud_code`: the scripts that requests and responses go through; it does not close them.
+    `cloud_code`: the scripts that requests and responses go through; it does not close them. `end_after`: seconds
+    without a connection after which a session ends by itself, at the moment when its client went; None: never.
     """
     dispatcher = Dispatcher(store, cloud_code)
     site = _Site(store, dispatcher, Recorder(store), api_key, secret)
     socket = GameSocket(dispatcher, api_key, secret, public_url)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
     call = "/rs/{credential}/{secret:path}/{request_type}"
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        ending = asyncio.create_task(socket.end_left(end_after)) if end_after is not None else None
+        yield
+        if ending is not None:
+            ending.cancel()
+
     app = Starlette(
+        lifespan=lifespan,
         routes=[
             Route("/", site.page),
             Route("/sessions", site.sessions),

@@ -68,4 +68,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="JavaScript that requests and responses go through, like EndSessionRequest.js",
     )
+    parser.add_argument(
+        "--end-after",
+        type=_minutes,
+        metavar="MINUTES",
+        help="after a disconnect, when a session ends by itself (default: never)",
+    )
     return parser
+
+
+def _minutes(text: str) -> float:
+    """In seconds."""
+    minutes = float(text)
+    if not 0 < minutes < float("inf"):
+        raise ValueError(text)
+    return minutes * 60

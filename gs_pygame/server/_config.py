@@ -13,7 +13,7 @@ class ServerConfig:
     `host`: an address of this computer; `port`: 0 takes a free one. `api_key`, `secret`: what games must come with;
     None takes any. `public_url`: the server's address for other computers, where a proxy or a load balancer stands
     before it. `admin_token`: what opens the page from there; None: one that is printed once. `cloud_code`: the folder
-    of scripts.
+    of scripts. `end_after`: seconds after a disconnect when a session ends by itself; None: never.
     """
 
     database: str = field(repr=False)  # a password may be in it
@@ -24,3 +24,4 @@ class ServerConfig:
     public_url: str | None = None
     admin_token: str | None = field(default=None, repr=False)
     cloud_code: Path | None = None
+    end_after: float | None = None

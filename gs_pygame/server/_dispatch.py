@@ -48,6 +48,7 @@ AUTHENTICATION = ".AuthenticationResponse"
 
 _NOBODY = RequestError({"authentication": "NOTAUTHORIZED"})
 _UNRECOGNISED = RequestError({"DETAILS": "UNRECOGNISED"})
+_AT_ONCE = 100  # sessions that end by themselves in one commit
 _MAX_NAME = 255  # characters of a user's, a device's or an event's name
 
 
@@ -171,14 +172,39 @@ class Dispatcher:
         is told of that; one that is not told of its player forgets them."""
         token, said = read_token(body), read_text(body.get("sessionId"))
         with self._store.transaction() as connection:
+            self._store.take_turn(connection)  # its session may just be ending by itself
             now = self._store.now()
             player_id = _players.player_of_token(connection, token) if token else None
             client = _players.find_client(connection, said) if said else None
             if client is None or client.player_id not in (None, player_id):
                 client = _players.new_client(connection, player_id, now)
             client = _players.logged_in(connection, _players.playing(connection, client, now), player_id)
+            _players.seen(connection, [client.id], now)
         known = {"authToken": token, "userId": player_id} if player_id else {}
         return Caller(client, player_id), {"sessionId": client.id, **known}
+
+    def seen(self, clients: list[str]) -> None:
+        """These were connected until now."""
+        with self._store.transaction() as connection:
+            _players.seen(connection, clients, self._store.now())
+
+    def end_left(self, after: float, connected: list[str]) -> int:
+        """End the sessions of clients that have been gone for `after` seconds, at the moment when they went; not of
+        those that are `connected`. How many; of several workers each does a part."""
+        with self._store.transaction() as connection:
+            self._store.take_turn(connection)
+            now = self._store.now()
+            _players.seen(connection, connected, now)
+            gone = _players.left(connection, now - round(after * 1e6), _AT_ONCE)
+            for client, seen_at in gone:
+                self._end_of_itself(connection, client, seen_at, "disconnect")
+        return len(gone)
+
+    def _end_of_itself(self, connection: Connection, client: Client, at: int, reason: str) -> Client:
+        measured = replace(_by_our_clock(Measured(), client, at), reason=reason)
+        end = EndSessionRequest(f"end of {client.session_id}", client.player_id, measured, {})
+        self._store.record_within(connection, [(end, response(end))])
+        return _players.ended(connection, client)
 
     def _caller_over_rest(self, body: JSON) -> Caller:
         token = read_token(body)
@@ -252,10 +278,8 @@ class Dispatcher:
         """A session starts with the login, unless the client was in one that was nobody's; another player's ends."""
         now = self._store.now()
         client = caller.client or _client_over_rest(connection, player.id, now)
-        if client.player_id not in (None, player.id):
-            end = self._measured(_end_of_itself(client), client)
-            self._store.record_within(connection, [(end, response(end))])
-            client = _players.ended(connection, client)
+        if client.player_id not in (None, player.id) and client.session_id is not None:
+            client = self._end_of_itself(connection, client, now, "explicit")
         client = _players.logged_in(connection, _players.playing(connection, client, now), player.id)
         if caller.client is not None:
             caller.client = client
@@ -279,6 +303,8 @@ class Dispatcher:
         request = replace(parse_request(body), player_id=caller.player_id)
         with self._store.reading() as connection:
             first = self._store.first_answer(connection, request)
+            if caller.client is not None:  # it may have another connection, or have ended by itself
+                caller.client = _players.find_client(connection, caller.client.id)
 
         def process(finish: Finish) -> JSON:
             measured = self._measured(request, caller.client)
@@ -395,11 +421,11 @@ def _player_of(caller: Caller) -> str:
 def _client_over_rest(connection: Connection, player_id: str, now: int) -> Client:
     """Where a player has one session at a time."""
     id = f"rest {player_id}"
-    return _players.find_client(connection, id) or _players.new_client(connection, player_id, now, id)
-
-
-def _end_of_itself(client: Client) -> EndSessionRequest:
-    return EndSessionRequest(f"end of {client.session_id}", client.player_id, Measured(), {})
+    known = _players.find_client(connection, id)
+    if known is None:
+        return _players.new_client(connection, player_id, now, id)
+    _players.seen(connection, [id], now)
+    return known
 
 
 def _by_our_clock(said: Measured, client: Client, now: int) -> Measured:

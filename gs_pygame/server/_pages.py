@@ -32,6 +32,7 @@ _REASONS = {
     "abnormal": "the game was killed; found at its next start",
     "suspend": "the computer slept",
     "explicit": "the game ended it",
+    "disconnect": "the connection was gone for too long",
 }
 
 _STYLE = """\

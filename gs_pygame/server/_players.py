@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from ._tables import clients, players, tokens
@@ -86,13 +88,13 @@ def player_of_token(connection: Connection, token: str) -> str | None:
 
 def find_client(connection: Connection, id: str) -> Client | None:
     row = connection.execute(select(clients).where(clients.c.id == id)).first()
-    return None if row is None else Client(row.id, row.player_id, row.session_id, row.started_at or 0)
+    return None if row is None else _client(row)
 
 
 def new_client(connection: Connection, player_id: str | None, now: int, id: str | None = None) -> Client:
     """A client that begins to play now."""
     made = Client(id or str(uuid.uuid4()), player_id)
-    connection.execute(clients.insert().values(id=made.id, player_id=player_id))
+    connection.execute(clients.insert().values(id=made.id, player_id=player_id, seen_at=now))
     return playing(connection, made, now)
 
 
@@ -111,6 +113,21 @@ def ended(connection: Connection, client: Client) -> Client:
 def logged_in(connection: Connection, client: Client, player_id: str | None) -> Client:
     """`client` as this player's."""
     return _update(connection, replace(client, player_id=player_id))
+
+
+def seen(connection: Connection, ids: Sequence[str], now: int) -> None:
+    """These clients are there."""
+    connection.execute(clients.update().where(clients.c.id.in_(ids)).values(seen_at=now))
+
+
+def left(connection: Connection, before: int, limit: int) -> list[tuple[Client, int]]:
+    """Clients in a session that have not been seen since `before`, and when they were."""
+    rows = select(clients).where(clients.c.seen_at < before, clients.c.session_id.is_not(None)).limit(limit)
+    return [(_client(row), row.seen_at) for row in connection.execute(rows)]
+
+
+def _client(row: Row[Any]) -> Client:
+    return Client(row.id, row.player_id, row.session_id, row.started_at or 0)
 
 
 def _update(connection: Connection, client: Client) -> Client:

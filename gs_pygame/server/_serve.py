@@ -59,6 +59,7 @@ def serve(config: ServerConfig, ready: Callable[[int], None] | None = None) -> N
             public_url=config.public_url,
             rules=rules,
             cloud_code=cloud_code,
+            end_after=config.end_after,
         )
         server = uvicorn.Server(configured(app))
         with _signals_stop(server):
@@ -115,7 +116,7 @@ def configured(app: Starlette) -> uvicorn.Config:
         ws_max_size=MAX_BODY,
         ws_ping_interval=_PING_INTERVAL,
         ws_ping_timeout=_PING_TIMEOUT,
-        lifespan="off",
+        lifespan="on",
         access_log=False,  # paths hold secrets
         log_level="warning",
         server_header=False,

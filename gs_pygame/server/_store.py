@@ -98,6 +98,10 @@ class Store:
         found = connection.execute(_answers, {"keys": keys})
         return {(row.owner, row.request_id): json.loads(row.answer) for row in found}
 
+    def take_turn(self, connection: Connection) -> None:
+        """Until the commit nobody else records anything, nor takes a turn."""
+        connection.execute(_tick, {"count": 0, "now": 0})
+
     def _take_times(self, connection: Connection, count: int) -> int:
         """The last of so many moments in which nothing else is received."""
         now = self.now()
@@ -124,7 +128,7 @@ class Store:
             func.coalesce(func.sum(sessions.c.active_ms), 0),
         ).select_from(sessions)
         with self.reading() as connection:
-            return Totals(*connection.execute(counts).one())
+            return Totals(*map(int, connection.execute(counts).one()))
 
     def gaps(self, limit: int) -> list[Gap]:
         """At most `limit` installations that have missing or repeated numbers, worst first."""
@@ -138,7 +142,7 @@ class Store:
     def keep_admin(self, digest: str) -> str:
         """Keep the digest of an admin token, unless there is one. The one that is kept."""
         with self.transaction() as connection:
-            connection.execute(_tick, {"count": 0, "now": 0})  # of several workers one at a time
+            self.take_turn(connection)
             kept: str | None = connection.execute(select(admins.c.digest)).scalar()
             if kept is None:
                 connection.execute(admins.insert().values(id=1, digest=digest))

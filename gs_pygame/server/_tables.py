@@ -79,6 +79,8 @@ clients = Table(  # an SDK's connection by its sessionId, which outlives a socke
     Column("player_id", Text),
     Column("session_id", Text),  # of the session that is played; an EndSessionRequest ends it
     Column("started_at", BigInteger),  # of that session
+    Column("seen_at", BigInteger, nullable=False),  # when it was connected last, or over REST asked for something
+    Index("clients_by_seen_at", "seen_at"),
 )
 
 events = Table(

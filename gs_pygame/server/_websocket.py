@@ -41,6 +41,10 @@ once, and without end: a thousand times in three seconds."""
 HELD_FOR_ONE = 64
 """Such connections of one address; another one is not let in."""
 
+LOOK = 30.0
+"""Seconds between two looks for clients that have gone without a word: by so much a session may be off whose worker was
+killed with its player's connection."""
+
 CLIENT_CONFIG = {
     "retryBase": 2000,
     "retryMax": 60000,
@@ -75,6 +79,7 @@ class GameSocket:
     secret: str | None
     public_url: str | None
     _held: Counter[str] = field(default_factory=Counter)
+    _playing: Counter[str] = field(default_factory=Counter)  # connections by client
 
     async def first(self, socket: WebSocket) -> None:
         """A client that came to the address that it was built with."""
@@ -98,8 +103,29 @@ class GameSocket:
                 except _Refused as refused:
                     await _send(socket, {"@class": CONNECT, "error": refused.error})
                     return await _hold(socket)
-            await self._answer_all(socket, caller)
+            await self._play(socket, caller)
         return None
+
+    async def _play(self, socket: WebSocket, caller: Caller) -> None:
+        assert caller.client is not None
+        id = caller.client.id
+        self._playing[id] += 1
+        try:
+            await self._answer_all(socket, caller)
+        finally:
+            self._playing[id] -= 1
+            if not self._playing[id]:
+                del self._playing[id]
+                with suppress(*UNAVAILABLE):  # it was seen a while ago
+                    await run_in_threadpool(self.dispatcher.seen, [id])
+
+    async def end_left(self, after: float) -> None:
+        """For ever: who is connected is there, and the sessions of those who have not been for `after` seconds end."""
+        while True:
+            with suppress(*UNAVAILABLE):
+                while await run_in_threadpool(self.dispatcher.end_left, after, [*self._playing]):
+                    pass
+            await asyncio.sleep(min(LOOK, after / 2))
 
     async def _shake_hands(self, socket: WebSocket) -> Caller:
         """Raises _Refused."""
@@ -115,7 +141,10 @@ class GameSocket:
             raise _Refused({"@class": "must be .AuthenticatedConnectRequest"})
         if not self._is_ours(socket.path_params["api_key"], nonce, body):
             raise _Refused({"hmac": "UNRECOGNISED"})
-        caller, answer = await run_in_threadpool(self.dispatcher.connect, body)
+        try:
+            caller, answer = await run_in_threadpool(self.dispatcher.connect, body)
+        except UNAVAILABLE:
+            raise _Refused({"server": "UNAVAILABLE"}) from None
         await _send(socket, {"@class": CONNECT, **answer, "clientConfig": CLIENT_CONFIG})
         return caller
 

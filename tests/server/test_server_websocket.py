@@ -15,11 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
-from server_kit import DEADLINE, PATH, end, listening
+from server_kit import DEADLINE, PATH, end, eventually, listening
+from sqlalchemy import select
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from gs_pygame.server import Store, _websocket, create_app
+from gs_pygame.server._dispatch import Dispatcher
+from gs_pygame.server._tables import clients
 
 SECRET, KEY = "s3cret", "KEY"
 JSON = dict[str, Any]
@@ -442,6 +445,59 @@ def test_many_at_once(dial: Callable[..., Client], store: Store) -> None:
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(play, range(20)))
     assert (store.totals().sessions, store.totals().players) == (200, 20)
+
+
+def seen_at(store: Store) -> float:
+    """When the one client was there last, in seconds."""
+    with store.reading() as connection:
+        return float(connection.execute(select(clients.c.seen_at)).scalar_one()) / 1e6
+
+
+def test_a_session_ends_by_itself(address: str, store: Store, clock: list[int]) -> None:
+    """Some time after its connection was lost, and at that moment; once, whoever looks. Not while it is connected, nor
+    when it has come back."""
+    dispatcher = Dispatcher(store)
+    with Client(address) as client:
+        session_id = client.shake()["sessionId"]
+        login = client.log_in()
+        clock[0] += 40
+    eventually(lambda: seen_at(store) == clock[0])
+    clock[0] += 299
+    assert dispatcher.end_left(300, []) == 0
+    with Client(address) as client:
+        client.shake(sessionId=session_id, authToken=login["authToken"])
+        clock[0] += 1
+        assert dispatcher.end_left(300, []) == 0
+        clock[0] += 20
+    eventually(lambda: seen_at(store) == clock[0])
+    clock[0] += 301
+    assert (dispatcher.end_left(300, []), dispatcher.end_left(300, [])) == (1, 0)
+    (received,) = store.latest(10)
+    session = received.request.session
+    assert (received.request.player_id, session.reason, session.active_ms) == (login["userId"], "disconnect", 360_000)
+    with Client(address) as client:
+        client.shake(sessionId=session_id, authToken=login["authToken"])
+        clock[0] += 5
+        assert client.ask("EndSessionRequest")["sessionDuration"] == 5_000
+
+
+def test_the_server_looks_for_them(store: Store, clock: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """By itself; who is connected is there, however long."""
+    monkeypatch.setattr(_websocket, "LOOK", 0.01)
+    with listening(create_app(store, secret=SECRET, end_after=300.0)) as address:
+        with Client(address) as client:
+            client.shake()
+            client.log_in()
+            for seconds in (1, 1000):  # first until it has seen the connection at all
+                clock[0] += seconds
+                eventually(lambda: seen_at(store) == clock[0])
+            assert store.totals().sessions == 0
+
+        def has_ended() -> bool:
+            clock[0] += 1000  # the server may just be hearing that it has gone
+            return store.totals().sessions == 1
+
+        eventually(has_ended)
 
 
 def test_rest_knows_the_same_requests(address: str, store: Store, clock: list[int]) -> None:
