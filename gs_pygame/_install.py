@@ -145,8 +145,8 @@ class _Beginning:
 
 
 def installed() -> SessionPlugin:
-    """The plugin of the last install(). Raises NotInstalledError before it and after close()."""
-    if _plugin is None or _plugin.closed:
+    """The plugin of the last install(). Raises NotInstalledError before it and after close(), but not at the exit."""
+    if _plugin is None or (_plugin.closed and not _plugin.left):
         raise NotInstalledError("no gs_pygame plugin is installed: call gs_pygame.install(...) first")
     return _plugin
 

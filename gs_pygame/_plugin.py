@@ -56,6 +56,7 @@ class SessionPlugin:
     ) -> None:
         self.settings = settings.resolved(os.environ)
         self.closed = False
+        self.left = False
         self._following: Following | None = None
         self._answered: dict[str, Answered] = {}
         self._boundary = Boundary(self._let_go)
@@ -95,7 +96,7 @@ class SessionPlugin:
             lambda choice, changed: Engine(clock, destination, folder, self.settings, about, choice, changed),
             lambda engine: self._end(engine, self._closing),
         )
-        self._watch = ExitWatch(self._close, self._forked)
+        self._watch = ExitWatch(self._leave, self._forked)
         SessionPlugin._newest = self
         self._watch.start()  # before there is a session that it might have to end
         self._begin(clock.now())
@@ -257,6 +258,11 @@ class SessionPlugin:
             log.exception("gs_pygame: a callback for a delivered session raised; the game goes on")
 
     @called_by_the_game(None)
+    def _leave(self, reason: Reason) -> None:
+        """The program ends; what of it runs from here on may still ask for something, in vain."""
+        self.left = True
+        self._close(reason)
+
     def _close(self, reason: Reason) -> None:
         if self.closed:
             return

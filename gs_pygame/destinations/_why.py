@@ -30,6 +30,9 @@ _NO_ADDRESS = (
 )
 
 
+_NOT_YET_VALID, _EXPIRED = 9, 10  # of X509_V_ERR_, x509_vfy.h of OpenSSL
+
+
 def retry(error: BaseException, place: str, proxy: str | None, authorities: str | bool) -> Retry:
     """What went wrong on the way to `place` (host and port).
 
@@ -40,6 +43,8 @@ def retry(error: BaseException, place: str, proxy: str | None, authorities: str 
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             why = str(cause.verify_message).partition(",")[0]  # what follows may be the host, and so the API key
+            if cause.verify_code in (_NOT_YET_VALID, _EXPIRED):
+                why += ", or this computer's clock is wrong"
             return Retry(f"the certificate of {place} is not valid ({why}); nothing was sent", severe=True)
     if proxy and (said := _of_the_proxy(causes, proxy)):
         return Retry(said)

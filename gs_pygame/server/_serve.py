@@ -118,6 +118,7 @@ def configured(app: Starlette) -> uvicorn.Config:
         ws_ping_timeout=_PING_TIMEOUT,
         lifespan="on",
         access_log=False,  # paths hold secrets
+        log_config=None,  # uvicorn's own asks standard streams that a windowed program has not
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,

@@ -102,6 +102,23 @@ def test_in_good_order_the_end_is_ready_before_the_process_has_gone(
     assert next_start(folder) == [(1, reason)]
 
 
+def test_what_runs_later_at_the_exit_may_still_ask(folder: Path, screen: None) -> None:
+    """A function of atexit's that was registered before install() is called after ours: the session is over, and it
+    hears no exception."""
+    script = """
+import atexit, sys
+import pygame
+import gs_pygame
+atexit.register(lambda: gs_pygame.EndSessionRequest({"level": 1}).send())
+pygame.display.set_mode((8, 8))
+gs_pygame.install(endpoint="http://127.0.0.1:9", data_dir=sys.argv[1], exit_delivery="next-start")
+pygame.event.get()
+"""
+    done = run(script, folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert on_disk(folder) == ([("ready", "quit")], 0)
+
+
 def test_without_consent_yet_it_is_the_same(folder: Path, screen: None) -> None:
     """Whether the courier may send or not changes nothing of the exit."""
     done = run(game("sys.exit(3)"), folder, "granted")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pygame
 import pytest
+from core_kit import run
 
 from gs_pygame import SessionPlugin, Settings
 from gs_pygame._player import sight, window
@@ -331,3 +332,25 @@ def test_the_compositor_has_died(game: Callable[..., Game], monkeypatch: pytest.
     assert player.plugin.session is None
     (end,) = player.destination.ends
     assert (end.reason, round(end.active, 1)) == ("quit", 5.1)
+
+
+def test_a_display_that_comes_back_where_no_focus_is_seen(tmp_path: Path, screen: None) -> None:
+    """pygame.quit(), pygame.init() and a new window: after the second of play that takes back a quit the player is
+    there again, each time."""
+    script = """
+import sys, time
+import pygame
+import gs_pygame
+plugin = gs_pygame.install(endpoint="http://127.0.0.1:9", data_dir=sys.argv[1], exit_delivery="next-start")
+for _ in range(3):
+    pygame.init()
+    pygame.display.set_mode((8, 8))
+    until = time.monotonic() + 30
+    while plugin.session.state != "active" and time.monotonic() < until:
+        pygame.event.get()
+    print(plugin.session.state)
+    pygame.quit()
+    print(plugin.session.state)
+"""
+    done = run(script, tmp_path / "data")
+    assert (done.stdout.split()[-6:], done.stderr) == (["active", "away"] * 3, "")

@@ -47,6 +47,23 @@ def test_it_prints_its_address_and_stops_cleanly(start: Start, tmp_path: Path, n
     assert [path.name for path in tmp_path.iterdir()] == ["gs_pygame_sessions.sqlite3"]
 
 
+def test_a_windowed_program_has_no_standard_streams() -> None:
+    """As pythonw and frozen games: the server runs all the same."""
+    program = (
+        "import os, signal, sys, threading\n"
+        "from gs_pygame.server import ServerConfig, serve\n"
+        "out, sys.stdout, sys.stderr = sys.stdout, None, None\n"
+        "def stop(port):\n"
+        "    print(port, file=out, flush=True)\n"
+        "    threading.Timer(0.1, signal.raise_signal, [signal.SIGINT]).start()\n"
+        "serve(ServerConfig('sqlite://', port=0), ready=stop)\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, env=environment(), check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 0
+
+
 @posix
 def test_kill_and_restart_loses_nothing_acknowledged(start: Start, tmp_path: Path) -> None:
     """Killed while four clients send, three times: what was answered is there once, and the file is sound."""
