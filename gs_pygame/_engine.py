@@ -38,7 +38,8 @@ Step = Callable[[Lifecycle], list[Decision]]
 class Engine:
     """One run of a game. `destination`: the game's own; None for GameSparks, as the settings say. `folder`: where
     everything lies on disk. `about`: JSON on game and platform. `on_choice`: called when the player has chosen
-    otherwise, mostly by the keeper's thread. No session and no thread is there before `begin`.
+    otherwise, mostly by the keeper's thread; `on_pulse` with each pulse, by whichever thread. No session and no thread
+    is there before `begin`.
 
     From `due` on, on the clock's `tick`, a hooked call must look closer than at the focus: at once while `alert` is
     True. Read without a lock in every frame. `inside`: the tick at which the game went into a call of pygame that may
@@ -54,11 +55,13 @@ class Engine:
         about: str,
         choice: Choice,
         on_choice: Callable[[], None],
+        on_pulse: Callable[[], None],
     ) -> None:
         self.alert = False
         self.due = self._overdue_at = clock.tick() + OVERDUE
         self.inside: float | None = None
         self._clock = clock
+        self._on_pulse = on_pulse
         self._script_data = ScriptData(settings.script_data)
         self._player_id = settings.player_id
         self._choice = choice
@@ -203,6 +206,7 @@ class Engine:
     # Called by the keeper and the courier, in their threads
 
     def pulse(self, at: Instant) -> tuple[Progress | None, float | None]:
+        self._on_pulse()
         inside = self.inside
         held = inside is not None and inside < self._overdue_at
         self._overdue_at = self._clock.tick() + OVERDUE

@@ -88,17 +88,19 @@ class SessionPlugin:
         folder = self.settings.folder
         with suppress(FileNotFoundError):  # there is no working directory
             folder = folder.absolute()  # a game may change it later
+        self._watch = watch = ExitWatch(self._leave, self._forked)
         self._following = Following(
             folder,
             self.settings.consent,
             clock,
             adapter,
-            lambda choice, changed: Engine(clock, destination, folder, self.settings, about, choice, changed),
+            lambda choice, changed: Engine(
+                clock, destination, folder, self.settings, about, choice, changed, watch.goes_on
+            ),
             lambda engine: self._end(engine, self._closing),
         )
-        self._watch = ExitWatch(self._leave, self._forked)
         SessionPlugin._newest = self
-        self._watch.start()  # before there is a session that it might have to end
+        watch.start()  # before there is a session that it might have to end
         self._begin(clock.now())
         if self.settings.hook:
             adapter.hook()

@@ -40,11 +40,17 @@ class ExitWatch:
         self._on_exit = on_exit
         self._on_fork = on_fork
         self._first_frame = _first_frame()
+        self._survived: BaseException | None = None
 
     def start(self) -> None:
         """Watch from now on."""
         atexit.register(self._at_exit)
         _watching.add(self)
+
+    def goes_on(self) -> None:
+        """The program runs: what a crash reporter has left in `sys` for `pdb.pm()` has not ended it."""
+        if _first_frame() is self._first_frame:  # else it is amid its exit
+            self._survived = getattr(sys, "last_value", None)
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -57,7 +63,8 @@ class ExitWatch:
 
     def _at_exit(self) -> None:
         trace = getattr(sys, "last_traceback", None)
-        ended_by_it = trace is not None and trace.tb_frame is self._first_frame
+        is_new = getattr(sys, "last_value", None) is not self._survived
+        ended_by_it = is_new and trace is not None and trace.tb_frame is self._first_frame
         self._on_exit(reason_of(sys.last_type if ended_by_it else None))
 
 

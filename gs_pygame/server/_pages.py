@@ -177,7 +177,8 @@ _LOGIN = (
 <main>
 <div class="card narrow">
 <h1>Sessions</h1>
-<p>What is here is for whoever has the admin token. The server printed it when it was first started.</p>
+<p>What is here is for whoever has the admin token. The server printed it when it was first started,
+unless GS_PYGAME_ADMIN_TOKEN has one.</p>
 <form method="post" action="/login">
 <input type="password" name="token" aria-label="Admin token" placeholder="Admin token" autocomplete="current-password" \
 required autofocus>

@@ -209,6 +209,28 @@ def test_a_program_that_shows_an_exception_and_goes_on_has_not_ended(folder: Pat
     assert on_disk(folder) == ([("ready", "explicit"), ("ready", "quit")], 0)
 
 
+@pytest.mark.parametrize(("then", "reason"), [("", "quit"), ("raise ValueError", "crash")])
+def test_an_exception_that_is_kept_for_a_debugger(folder: Path, then: str, reason: str) -> None:
+    """A crash reporter serves pdb.pm(), and the game plays on: that has not ended it."""
+    keeps = """
+try:
+    1 / 0
+except ZeroDivisionError:
+    sys.last_type, sys.last_value, sys.last_traceback = sys.exc_info()
+while plugin._watch._survived is None:
+    pygame.event.get()
+"""
+    run(game(keeps + then), folder)
+    assert on_disk(folder) == ([("ready", reason)], 0)
+
+
+def test_a_crash_amid_whose_exit_the_game_pumps_is_one(folder: Path) -> None:
+    """By a function of its own for the exit, which is called before ours."""
+    pumps = "import atexit, time\natexit.register(lambda: (time.sleep(1), pygame.event.get()))\nraise ValueError"
+    run(game(pumps), folder)
+    assert on_disk(folder) == ([("ready", "crash")], 0)
+
+
 def test_a_crash_after_such_exceptions_is_one(folder: Path) -> None:
     """The last exception is the one that counts."""
     run(game("\n".join([*GOES_ON.values(), "raise ValueError"])), folder)
