@@ -6,7 +6,7 @@ An extra (`pip install "gs-pygame[server]"`), never imported by a game. Its room
     _cli, _config, _serve    `gs-pygame serve`: what is set, a socket, signals, uvicorn
     _admission               who may speak to the server at all
     _app, _websocket         HTTP; GameSparks' WebSocket
-    _dispatch                what each request does, whichever way it came
+    _dispatch, _requests     the way of a request, however it came; what each does
     _cloud_code (_child)     the author's scripts, in processes of their own
     _protocol                bytes to checked values, values to JSON; pure
     _recorder, _store        ends that come together are one commit; the sessions

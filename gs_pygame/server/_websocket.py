@@ -25,9 +25,10 @@ from dataclasses import dataclass, field
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ._dispatch import Caller, Dispatcher, request_name
+from ._dispatch import Dispatcher
 from ._protocol import JSON, BodyError, decode, encode, read_text
 from ._recorder import UNAVAILABLE
+from ._requests import Caller, request_name
 
 CONNECT = ".AuthenticatedConnectResponse"
 

@@ -225,8 +225,16 @@ while plugin._watch._survived is None:
 
 
 def test_a_crash_amid_whose_exit_the_game_pumps_is_one(folder: Path) -> None:
-    """By a function of its own for the exit, which is called before ours."""
-    pumps = "import atexit, time\natexit.register(lambda: (time.sleep(1), pygame.event.get()))\nraise ValueError"
+    """By a function of its own for the exit, which is called before ours, and lasts until the next pulse."""
+    pumps = f"""
+import atexit, time
+def pump():
+    pulse, until = plugin._engine._overdue_at, time.monotonic() + {DEADLINE}
+    while plugin._engine._overdue_at == pulse and time.monotonic() < until:
+        pygame.event.get()
+atexit.register(pump)
+raise ValueError
+"""
     run(game(pumps), folder)
     assert on_disk(folder) == ([("ready", "crash")], 0)
 
