@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from jinja2 import Environment
+from jinja2 import DictLoader, Environment
 
 from ._gaps import GapTotals
 from ._protocol import own_data
@@ -83,15 +83,15 @@ a { color: var(--accent); }
 </style>
 """
 
-_TEMPLATE = (
+_FRAME = (
     """\
 <!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="5">
-<title>{% if totals.sessions %}{{ totals.sessions }} · {% endif %}Sessions · gs_pygame</title>
+{% block head %}{% endblock %}
+<title>{% block count %}{% endblock %}Sessions · gs_pygame</title>
 <link rel="icon" href="data:,">
 """
     + _STYLE
@@ -99,6 +99,18 @@ _TEMPLATE = (
 </head>
 <body>
 <main>
+{% block main %}{% endblock %}
+</main>
+</body>
+</html>
+"""
+)
+
+_SESSIONS = """\
+{% extends "frame" %}
+{% block head %}<meta http-equiv="refresh" content="5">{% endblock %}
+{% block count %}{% if totals.sessions %}{{ totals.sessions }} · {% endif %}{% endblock %}
+{% block main %}
 <h1>Sessions</h1>
 <p>What players' games reported when their players left.</p>
 {% if recent %}
@@ -154,27 +166,12 @@ which is five minutes unless the game sets another. The session shows here as so
 <p>A game reports here when its endpoint is this page's address.</p>
 </div>
 {% endif %}
-</main>
-</body>
-</html>
+{% endblock %}
 """
-)
 
-_LOGIN = (
-    """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sessions · gs_pygame</title>
-<link rel="icon" href="data:,">
-"""
-    + _STYLE
-    + """\
-</head>
-<body>
-<main>
+_LOGIN = """\
+{% extends "frame" %}
+{% block main %}
 <div class="card narrow">
 <h1>Sessions</h1>
 <p>What is here is for whoever has the admin token. The server printed it when it was first started,
@@ -186,11 +183,8 @@ required autofocus>
 </form>
 {% if wrong %}<p class="wrong" role="alert">{{ wrong }}</p>{% endif %}
 </div>
-</main>
-</body>
-</html>
+{% endblock %}
 """
-)
 
 _MOMENT = """{% macro moment(time) %}{% if time %}<time datetime="{{ time }}"><span class="day">{{ time[:10] }}</span> \
 {{ time[11:19] }}</time>{% else %}{{ time | or_dash }}{% endif %}{% endmacro %}"""
@@ -198,12 +192,12 @@ _MOMENT = """{% macro moment(time) %}{% if time %}<time datetime="{{ time }}"><s
 
 def render_page(recent: Sequence[Received], totals: Totals, gaps: GapTotals) -> str:
     """The page as HTML. `recent` is shown in the order given."""
-    return _template.render(recent=recent, totals=totals, gaps=gaps, reasons=_REASONS)
+    return _environment.get_template("sessions").render(recent=recent, totals=totals, gaps=gaps, reasons=_REASONS)
 
 
 def render_login(wrong: str) -> str:
     """The page that asks for the admin token. `wrong`: what was wrong with the last one."""
-    return _login_template.render(wrong=wrong)
+    return _environment.get_template("login").render(wrong=wrong)
 
 
 def length_of_time(ms: int | None) -> str:
@@ -235,9 +229,11 @@ def _script_data(received: Received) -> str:
     return text if len(text) <= _SCRIPT_DATA_SHOWN else text[:_SCRIPT_DATA_SHOWN] + " …"
 
 
-_environment = Environment(autoescape=True, trim_blocks=True)
+_environment = Environment(
+    loader=DictLoader({"frame": _FRAME, "sessions": _MOMENT + _SESSIONS, "login": _LOGIN}),
+    autoescape=True,
+    trim_blocks=True,
+)
 _environment.filters.update(
     count_of=_count_of, length_of_time=length_of_time, or_dash=_or_dash, script_data=_script_data
 )
-_template = _environment.from_string(_MOMENT + _TEMPLATE)
-_login_template = _environment.from_string(_LOGIN)
