@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import sys
@@ -15,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from .._base.messages import End
+from .._base.spreadsheet import csv_lines
 from .._disk.browse import Browser, Kept
 from .._disk.rows import response_of
 from .._disk.storage import OUTBOX
@@ -46,8 +46,6 @@ COLUMNS = (
     "app",
 )
 """Stable: new ones come last. Their names are those of the wire."""
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class State(str, Enum):
@@ -85,7 +83,7 @@ def export(
         with closing(Browser(folder / OUTBOX)) as browser:
             kept = list(browser.ends(states))
         sound = [_record(each, each.end) for each in kept if each.end]
-        lines = _jsonl(sound) if format_ is Format.jsonl else _csv(sound)
+        lines = _jsonl(sound) if format_ is Format.jsonl else csv_lines(COLUMNS, sound)
         if output is None:
             _print(lines)
         else:
@@ -116,24 +114,6 @@ def _record(kept: Kept, end: End) -> dict[str, Any]:
 def _jsonl(records: Iterable[dict[str, Any]]) -> Iterator[str]:
     for record in records:
         yield json.dumps(record) + "\n"
-
-
-def _csv(records: Iterable[dict[str, Any]]) -> Iterator[str]:
-    row = io.StringIO()
-    # Every text in quotes: Python up to 3.12 would write a lone \r without.
-    writer = csv.writer(row, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    for cells in [COLUMNS, *([_cell(value) for value in record.values()] for record in records)]:
-        writer.writerow(cells)
-        yield row.getvalue()
-        row.seek(0)
-        row.truncate()
-
-
-def _cell(value: Any) -> Any:
-    """A text that is no formula. What a player or a server chose may be opened in a spreadsheet, which would run it."""
-    if isinstance(value, dict):
-        return json.dumps(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -2,12 +2,14 @@
 
     POST [/{api_key}]/rs/{credential}/{secret}/{request}, like EndSessionRequest
     WebSocket /ws/{credential}/{api_key}
-    GET  /sessions?after=RECEIVED_AT&limit=N
+    GET  /sessions?after=RECEIVED_AT&limit=N    and what else `_query` knows
+    GET  /players/{id}
+    DELETE /players/{id}
     GET  /gaps
     GET  /
 
 `/gaps` lists the installations whose sessions 1, 2, 3 ... are not all here, or whose numbers several sessions bear:
-`installationId, playerId, received, last, missing, missingCount, open, queued, rejected, dropped, unaccounted,
+`installationId, playerId, received, last, missing, missingCount, open, queued, rejected, dropped, erased, unaccounted,
 repeated`, as `_gaps.Gap` explains them. It is the 100 worst, worst first: by what is unaccounted for, then by what is
 lost for a known cause; who is merely in the middle of a session comes last. `missing` has the first 50 ranges
 `[first, last]`; `missingCount` counts all.
@@ -19,7 +21,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,29 +34,31 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
+from .._base.spreadsheet import csv_lines
 from ._admission import ANYBODY, Admission, Rules
 from ._cloud_code import CloudCode
 from ._dispatch import Dispatcher
 from ._gaps import gap_item
 from ._pages import PAGE_HEADERS, render_page
 from ._protocol import (
+    JSON,
     MAX_BODY,
+    SESSION_ITEM,
     BodyError,
     decode,
     encode,
-    parse_micros,
     response,
     session_item,
 )
+from ._query import QueryError, next_page, parse_format, parse_query
 from ._recorder import UNAVAILABLE, Recorder
+from ._retention import keep_only
 from ._store import Store
 from ._websocket import GameSocket
 
 log = logging.getLogger("gs_pygame.server")
 
 _PAGE_ROWS = 50
-_DEFAULT_LIMIT = 100
-_MAX_LIMIT = 1000
 _GAPS = 100
 _RETRY_AFTER = 10  # seconds
 
@@ -69,6 +72,7 @@ def create_app(
     rules: Rules = ANYBODY,
     cloud_code: CloudCode | None = None,
     end_after: float | None = None,
+    retention: float | None = None,
 ) -> Starlette:
     """The server as an ASGI application. It does not close `store`.
 
@@ -76,6 +80,7 @@ def create_app(
     WebSocket are sent to, like https://play.example.com. `rules`: who may speak to it at all.
     `cloud_code`: the scripts that requests and responses go through; it does not close them. `end_after`: seconds
     without a connection after which a session ends by itself, at the moment when its client went; None: never.
+    `retention`: seconds that what was received is kept; None: for ever.
     """
     dispatcher = Dispatcher(store, cloud_code)
     site = _Site(store, dispatcher, Recorder(store), api_key, secret)
@@ -85,16 +90,22 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        ending = asyncio.create_task(socket.end_left(end_after)) if end_after is not None else None
+        turns = [
+            *([] if end_after is None else [socket.end_left(end_after)]),
+            *([] if retention is None else [keep_only(store, retention)]),
+        ]
+        tasks = [asyncio.create_task(turn) for turn in turns]
         yield
-        if ending is not None:
-            ending.cancel()
+        for task in tasks:
+            task.cancel()
 
     app = Starlette(
         lifespan=lifespan,
         routes=[
             Route("/", site.page),
             Route("/sessions", site.sessions),
+            Route("/players/{id:path}", site.player),
+            Route("/players/{id:path}", site.erase, methods=["DELETE"]),
             Route("/gaps", site.gaps),
             Route(call, site.call, methods=["POST"]),
             Route("/{api_key}" + call, site.call, methods=["POST"]),
@@ -138,10 +149,30 @@ class _Site:
         return _json(await run_in_threadpool(self.dispatcher.answer_over_rest, name, body))
 
     async def sessions(self, request: Request) -> Response:
-        """A page of sessions, oldest first; the last one's `receivedAt` as `after` gives the next page."""
-        after, limit = _after(request.query_params.get("after")), _limit(request.query_params.get("limit"))
-        found = await run_in_threadpool(self.store.after, after, limit)
-        return _json([session_item(received.request, received.received_at) for received in found])
+        """A page of sessions, oldest first; the last one's `receivedAt` as `after` gives the next page, to which a
+        `Link` leads as well."""
+        words = dict(request.query_params)
+        try:
+            query, form = parse_query(words), parse_format(words)
+        except QueryError as error:
+            raise HTTPException(400, str(error)) from None
+        found = await run_in_threadpool(self.store.find, query)
+        items = [session_item(received.request, received.received_at) for received in found]
+        answer = _json(items) if form == "json" else _lines(items, form)
+        if len(found) == query.limit:
+            answer.headers["Link"] = f'<?{next_page(words, query, found[-1].received_at)}>; rel="next"'
+        return answer
+
+    async def player(self, request: Request) -> Response:
+        """What is kept of a player. 404 if nothing is."""
+        kept = await run_in_threadpool(self.store.player, request.path_params["id"])
+        if kept is None:
+            raise HTTPException(404, "Nothing is kept of a player of that id.")
+        return _json(kept)
+
+    async def erase(self, request: Request) -> Response:
+        """Erase all that is kept of a player; how much that was."""
+        return _json(await run_in_threadpool(self.store.erase, request.path_params["id"]))
 
     async def gaps(self, _request: Request) -> Response:
         """The installations with numbers missing or repeated."""
@@ -175,23 +206,14 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-def _after(text: str | None) -> int:
-    try:
-        return -1 if text is None else parse_micros(text)
-    except ValueError:
-        raise HTTPException(400, "after must be a time as in receivedAt, like 2026-01-31T12:00:00.000000Z.") from None
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return _DEFAULT_LIMIT
-    if re.fullmatch("[0-9]{1,4}", text) is None or not 1 <= int(text) <= _MAX_LIMIT:
-        raise HTTPException(400, f"limit must be a whole number from 1 to {_MAX_LIMIT}.")
-    return int(text)
-
-
 def _json(value: object) -> Response:
     return Response(encode(value), media_type="application/json")
+
+
+def _lines(items: list[JSON], form: str) -> Response:
+    if form == "csv":
+        return Response("".join(csv_lines(SESSION_ITEM, items)), media_type="text/csv; charset=utf-8")
+    return Response("".join(f"{encode(item)}\n" for item in items), media_type="application/jsonl")
 
 
 async def _sentence(_request: Request, error: Exception) -> Response:

@@ -30,7 +30,8 @@ class Gap:
     """An installation with numbers missing or repeated.
 
     `received` counts different numbers, `last` is the highest number known of: `missing_count` is what they differ by.
-    `missing` has the first and the last number of each range. `open`, `queued`, `rejected` and `dropped` are what the
+    `missing` has the first and the last number of each range, those that were erased among them; `missing_count` is
+    without these. `open`, `queued`, `rejected` and `dropped` are what the
     installation said last. `repeated` counts numbers that several sessions bear: a data folder was copied, or restored.
     """
 
@@ -44,6 +45,7 @@ class Gap:
     queued: int
     rejected: int
     dropped: dict[str, int]
+    erased: int
     unaccounted: int
     repeated: int
 
@@ -76,13 +78,38 @@ def keep_accounts(connection: Connection, requests: Sequence[EndSessionRequest])
     if not newest:
         return
     theirs = accounts.c.installation_id.in_([*newest])
+    erased: dict[str, int] = {}
     for known in connection.execute(select(accounts).where(theirs)).all():
+        erased[known.installation_id] = known.erased
         if (known.started, known.delivered) > _age(newest[known.installation_id]):
             del newest[known.installation_id]
     if not newest:
         return
     connection.execute(accounts.delete().where(accounts.c.installation_id.in_([*newest])))
-    connection.execute(accounts.insert(), [_account(*one) for one in newest.items()])
+    rows = [{**_account(*one), "erased": erased.get(one[0], 0)} for one in newest.items()]
+    connection.execute(accounts.insert(), rows)
+
+
+def erase_sessions(connection: Connection, which: ColumnElement[bool]) -> int:
+    """Erase those that `which` chooses. Their numbers do not count as missing after it. How many there were."""
+    affected = select(sessions.c.installation_id).where(which, sessions.c.installation_id.is_not(None)).distinct()
+    before = {installation: _numbers_of(connection, installation) for (installation,) in connection.execute(affected)}
+    count = connection.execute(sessions.delete().where(which)).rowcount
+    for installation, numbers in before.items():
+        left = _numbers_of(connection, installation)
+        theirs = accounts.c.installation_id == installation
+        if not left:
+            connection.execute(accounts.delete().where(theirs))
+            continue
+        more = accounts.update().where(theirs).values(erased=accounts.c.erased + numbers - left)
+        if not connection.execute(more).rowcount:
+            connection.execute(accounts.insert().values(**_account(installation, Counters()), erased=numbers - left))
+    return count
+
+
+def _numbers_of(connection: Connection, installation: str) -> int:
+    count = select(func.count(sessions.c.number.distinct())).where(sessions.c.installation_id == installation)
+    return connection.execute(count).scalar_one()
 
 
 def _age(counters: Counters) -> tuple[int, int]:
@@ -121,6 +148,7 @@ def find_gaps(connection: Connection, limit: int) -> list[Gap]:
             queued=row.queued,
             rejected=row.rejected,
             dropped=json.loads(row.dropped),
+            erased=row.erased,
             unaccounted=row.unaccounted,
             repeated=row.repeated,
         )
@@ -146,6 +174,7 @@ def gap_item(gap: Gap) -> JSON:
         "queued": gap.queued,
         "rejected": gap.rejected,
         "dropped": gap.dropped,
+        "erased": gap.erased,
         "unaccounted": gap.unaccounted,
         "repeated": gap.repeated,
     }
@@ -191,13 +220,19 @@ _known = (
         func.coalesce(accounts.c.dropped, "{}").label("dropped"),
         *(
             func.coalesce(column, 0).label(column.name)
-            for column in (accounts.c.open, accounts.c.queued, accounts.c.rejected, accounts.c.accounted)
+            for column in (
+                accounts.c.open,
+                accounts.c.queued,
+                accounts.c.rejected,
+                accounts.c.accounted,
+                accounts.c.erased,
+            )
         ),
     )
     .outerjoin_from(_received, accounts, accounts.c.installation_id == _received.c.installation_id)
     .subquery()
 )
-_missing = _known.c.last - _known.c.received
+_missing = _known.c.last - _known.c.received - _known.c.erased
 _lost = _positive(_missing - _known.c.open - _known.c.queued)
 _unaccounted = _positive(_missing - _known.c.accounted)
 _repeated = _known.c.repeated

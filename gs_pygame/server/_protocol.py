@@ -91,10 +91,11 @@ class EndSessionRequest:
         return self.game or self.session.app
 
     @property
-    def counters(self) -> Any:
+    def counters(self) -> JSON | None:
         """As they came; see counters_of()."""
         measured = self.script_data.get("session")
-        return measured.get("counters") if isinstance(measured, dict) else None
+        counters = measured.get("counters") if isinstance(measured, dict) else None
+        return counters if isinstance(counters, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ def own_data(request: EndSessionRequest) -> JSON:
 def counters_of(request: EndSessionRequest) -> Counters | None:
     """The counters that came along. None if there were none."""
     counters = request.counters
-    if not isinstance(counters, dict):
+    if counters is None:
         return None
     return Counters(
         started=_count(counters.get("started")),
@@ -337,3 +338,7 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("a number is too large")
     return number
+
+
+SESSION_ITEM = tuple(session_item(EndSessionRequest("", None, Measured(), {}), 0))
+"""The names in it, in their order, which stay: new ones come last."""

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import BigInteger, bindparam, case, func, select, tuple_
+from sqlalchemy import BigInteger, Select, bindparam, case, func, select, tuple_
 from sqlalchemy.engine import Connection, Row
 
 from ._database import Database, open_database
+from ._erasure import erase, erase_older, kept_of
 from ._gaps import Gap, GapTotals, count_gaps, find_gaps, keep_accounts
 from ._protocol import JSON, EndSessionRequest, Measured, encode
+from ._query import Query
 from ._tables import admins, clock, sessions
 
 Pair = tuple[EndSessionRequest, JSON]
@@ -108,18 +110,31 @@ class Store:
         last: int = connection.execute(_tick, {"count": count, "now": now}).scalar_one()
         return last
 
-    def after(self, received_at: int, limit: int) -> list[Received]:
-        """At most `limit` sessions received after (exclusive, microseconds) `received_at`, oldest first."""
-        newer = select(sessions).where(sessions.c.received_at > received_at)
+    def find(self, query: Query) -> list[Received]:
+        """What was asked for, in that order."""
         with self.reading() as connection:
-            rows = connection.execute(newer.order_by(sessions.c.received_at).limit(limit)).all()
-        return [_received(row) for row in rows]
+            return [_received(row) for row in connection.execute(_matching(query))]
 
     def latest(self, limit: int) -> list[Received]:
         """At most `limit` sessions, newest first."""
+        return self.find(Query(newest_first=True, limit=limit))
+
+    def player(self, id: str) -> JSON | None:
+        """What is kept of a player; None if nothing is."""
         with self.reading() as connection:
-            rows = connection.execute(select(sessions).order_by(sessions.c.received_at.desc()).limit(limit)).all()
-        return [_received(row) for row in rows]
+            return kept_of(connection, id)
+
+    def erase(self, id: str) -> JSON:
+        """Erase all that is kept of a player. How many rows of each kind there were."""
+        with self.transaction() as connection:
+            self.take_turn(connection)
+            return erase(connection, id)
+
+    def erase_older(self, before: int) -> int:
+        """Erase some of what was received before then (microseconds since 1970). How many rows; 0 if none is left."""
+        with self.transaction() as connection:
+            self.take_turn(connection)
+            return erase_older(connection, before)
 
     def totals(self) -> Totals:
         counts = select(
@@ -163,6 +178,23 @@ def open_store(url: str) -> Store:
     Raises ServerError for another kind of URL, a database that cannot be used, or one that is not this server's.
     """
     return Store(open_database(url))
+
+
+def _matching(query: Query) -> Select[Any]:
+    columns = {
+        func.coalesce(sessions.c.game, sessions.c.app): query.game,
+        sessions.c.player_id: query.player,
+        sessions.c.reason: query.reason,
+        sessions.c.app_version: query.version,
+        sessions.c.platform: query.platform,
+    }
+    wanted = select(sessions).where(*(column == value for column, value in columns.items() if value is not None))
+    if query.since is not None:
+        wanted = wanted.where(sessions.c.received_at >= query.since)
+    if query.until is not None:
+        wanted = wanted.where(sessions.c.received_at < query.until)
+    order = sessions.c.received_at.desc() if query.newest_first else sessions.c.received_at
+    return wanted.order_by(order).limit(query.limit)
 
 
 def _row(request: EndSessionRequest, answer: JSON, received_at: int) -> dict[str, Any]:

@@ -58,6 +58,7 @@ accounts = Table(  # what each installation last said of its sessions
     Column("rejected", BigInteger, nullable=False),
     Column("dropped", Text, nullable=False),  # JSON, by cause
     Column("accounted", BigInteger, nullable=False),  # the sum of the four above
+    Column("erased", BigInteger, nullable=False),  # numbers that were here, and were erased or are too old
 )
 
 players = Table(
@@ -103,6 +104,7 @@ events = Table(
     Column("player_id", Text),
     Column("key", Text, nullable=False),
     Column("body", Text, nullable=False),  # JSON, whole, as it came
+    Index("events_by_received_at", "received_at"),
 )
 
 Index("sessions_by_player", sessions.c.player_id, sessions.c.received_at)

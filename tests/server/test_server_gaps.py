@@ -46,6 +46,7 @@ def test_missing_numbers_are_found(store: Store) -> None:
             queued=0,
             rejected=0,
             dropped={},
+            erased=0,
             unaccounted=6,
             repeated=0,
         )
@@ -200,6 +201,7 @@ def test_gaps_over_http(client: httpx.Client) -> None:
         ("queued", 0),
         ("rejected", 1),
         ("dropped", {"full": 1}),
+        ("erased", 0),
         ("unaccounted", 0),
         ("repeated", 0),
     ]

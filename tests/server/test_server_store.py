@@ -13,6 +13,7 @@ from server_kit import end
 
 from gs_pygame.server import ServerError, Store, _store, open_store
 from gs_pygame.server._protocol import EndSessionRequest, parse_request, response
+from gs_pygame.server._query import Query
 
 
 def request(request_id: str, **changes: object) -> EndSessionRequest:
@@ -52,7 +53,7 @@ def test_received_times_rise_when_the_clock_does_not(store: Store, monkeypatch: 
     monkeypatch.setattr(_store, "_now", lambda: next(clock))
     for name in "abcd":
         record(store, name)
-    assert [received.received_at for received in store.after(0, 10)] == [1000, 1001, 1002, 2000]
+    assert [received.received_at for received in store.find(Query(since=1, limit=10))] == [1000, 1001, 1002, 2000]
 
 
 def test_pages_follow_each_other_without_gap_or_overlap(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +64,7 @@ def test_pages_follow_each_other_without_gap_or_overlap(store: Store, monkeypatc
         record(store, name)
     seen: list[str] = []
     after = -1
-    while page := store.after(after, 7):
+    while page := store.find(Query(since=after + 1, limit=7)):
         seen += [received.request.request_id for received in page]
         after = page[-1].received_at
     assert seen == names
@@ -98,7 +99,7 @@ def test_many_threads_of_two_workers_store_each_request_once(database: str) -> N
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(send_all, range(8)))
         assert all(answer == answers[0] for answer in answers)
-        assert len(one.after(-1, 1000)) == 20
+        assert len(one.latest(1000)) == 20
 
 
 def test_who_reads_page_after_page_misses_none(database: str) -> None:
@@ -116,7 +117,7 @@ def test_who_reads_page_after_page_misses_none(database: str) -> None:
         after, writes = -1, True
         while writes:
             writes = not all(future.done() for future in writing)
-            while page := one.after(after, 7):
+            while page := one.find(Query(since=after + 1, limit=7)):
                 seen += [received.request.request_id for received in page]
                 after = page[-1].received_at
         for future in writing:
