@@ -4,6 +4,7 @@ shows them.
 An extra (`pip install "gs-pygame[server]"`), never imported by a game. Its rooms, the way a request goes:
 
     _cli, _config, _serve    `gs-pygame serve`: what is set, a socket, signals, uvicorn
+    _http, _limits           a connection's time-outs; how much for anybody
     _admission               who may speak to the server at all
     _app, _websocket         HTTP; GameSparks' WebSocket
     _dispatch, _requests     the way of a request, however it came; what each does

@@ -37,6 +37,7 @@ from ._admission import ANYBODY, Admission, Rules
 from ._cloud_code import CloudCode
 from ._dispatch import Dispatcher
 from ._gaps import gap_item
+from ._limits import Limits, retry_after
 from ._pages import PAGE_HEADERS, render_page
 from ._protocol import (
     MAX_BODY,
@@ -57,7 +58,6 @@ _PAGE_ROWS = 50
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
 _GAPS = 100
-_RETRY_AFTER = 10  # seconds
 
 
 def create_app(
@@ -105,7 +105,7 @@ def create_app(
                 for secure in ("", "secure/")
             ),
         ],
-        middleware=[Middleware(Admission, rules)],
+        middleware=[Middleware(Limits), Middleware(Admission, rules)],
         exception_handlers={HTTPException: _sentence, **dict.fromkeys(UNAVAILABLE, _unavailable)},
     )
     app.router.redirect_slashes = False  # a redirect would repeat the path, secret and all
@@ -204,4 +204,4 @@ async def _unavailable(_request: Request, error: Exception) -> Response:
     """The database is gone, full or locked. Nothing was acknowledged: clients try again."""
     log.error("gs_pygame.server: the database cannot be used: %s", getattr(error, "orig", None) or error)
     answer = {"error": "The server cannot reach its database. Try again later."}
-    return Response(encode(answer), 503, {"Retry-After": str(_RETRY_AFTER)}, "application/json")
+    return Response(encode(answer), 503, {"Retry-After": str(retry_after())}, "application/json")

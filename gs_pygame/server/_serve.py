@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -21,6 +21,7 @@ from ._app import create_app
 from ._cloud_code import CloudCode
 from ._config import ServerConfig
 from ._database import ServerError
+from ._http import Protocol, take_files
 from ._protocol import MAX_BODY
 from ._store import Store, open_store
 
@@ -41,6 +42,7 @@ def serve(config: ServerConfig, ready: Callable[[int], None] | None = None) -> N
     is_public = at is not None or not is_local
     if is_public and not config.secret:
         raise ServerError("other computers can reach it: set GS_PYGAME_SECRET to the secret that your game has")
+    take_files()
     with ExitStack() as stack:
         listener = stack.enter_context(closing(_listen(config.host, config.port)))
         store = stack.enter_context(closing(open_store(config.database)))
@@ -106,17 +108,20 @@ def _admin(store: Store, token: str | None) -> str:
     return kept
 
 
-def configured(app: Starlette) -> uvicorn.Config:
-    """How the server runs, in tests as well."""
+def configured(app: Starlette, proxies: Sequence[str] = ()) -> uvicorn.Config:
+    """How the server runs, in tests as well. `proxies`: addresses and networks whose X-Forwarded-For is believed; the
+    client is the last in it that is none of these."""
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=Protocol,
         ws="websockets-sansio",
         ws_max_size=MAX_BODY,
         ws_ping_interval=_PING_INTERVAL,
         ws_ping_timeout=_PING_TIMEOUT,
         lifespan="on",
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=[*proxies],
         access_log=False,  # paths hold secrets
         log_config=None,  # uvicorn's own asks standard streams that a windowed program has not
         log_level="warning",
