@@ -5,6 +5,7 @@
     GET  /sessions?after=RECEIVED_AT&limit=N
     GET  /gaps
     GET  /
+    GET  /healthz, /readyz, /metrics
 
 `/gaps` lists the installations whose sessions 1, 2, 3 ... are not all here, or whose numbers several sessions bear:
 `installationId, playerId, received, last, missing, missingCount, open, queued, rejected, dropped, unaccounted,
@@ -33,10 +34,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
+from . import _metrics
 from ._admission import ANYBODY, Admission, Rules
 from ._cloud_code import CloudCode
 from ._dispatch import Dispatcher
 from ._gaps import gap_item
+from ._health import Health
 from ._limits import Limits, retry_after
 from ._pages import PAGE_HEADERS, render_page
 from ._protocol import (
@@ -50,6 +53,7 @@ from ._protocol import (
 )
 from ._recorder import UNAVAILABLE, Recorder
 from ._store import Store
+from ._watch import Watch
 from ._websocket import GameSocket
 
 log = logging.getLogger("gs_pygame.server")
@@ -80,6 +84,7 @@ def create_app(
     dispatcher = Dispatcher(store, cloud_code)
     site = _Site(store, dispatcher, Recorder(store), api_key, secret)
     socket = GameSocket(dispatcher, api_key, secret, public_url)
+    health = Health(store)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
     call = "/rs/{credential}/{secret:path}/{request_type}"
 
@@ -96,6 +101,9 @@ def create_app(
             Route("/", site.page),
             Route("/sessions", site.sessions),
             Route("/gaps", site.gaps),
+            Route("/healthz", health.healthz),
+            Route("/readyz", health.readyz),
+            Route("/metrics", health.metrics),
             Route(call, site.call, methods=["POST"]),
             Route("/{api_key}" + call, site.call, methods=["POST"]),
             # An SDK whose secret was given as NAME:SECRET asks for /ws/secure/NAME.
@@ -105,9 +113,10 @@ def create_app(
                 for secure in ("", "secure/")
             ),
         ],
-        middleware=[Middleware(Limits), Middleware(Admission, rules)],
+        middleware=[Middleware(Watch), Middleware(Limits), Middleware(Admission, rules)],
         exception_handlers={HTTPException: _sentence, **dict.fromkeys(UNAVAILABLE, _unavailable)},
     )
+    app.state.health = health
     app.router.redirect_slashes = False  # a redirect would repeat the path, secret and all
     return app
 
@@ -134,7 +143,9 @@ class _Site:
             raise HTTPException(400, str(error)) from None
         end = self.dispatcher.waiting_end(name, body)
         if end is not None:
-            return _json(await self.recorder.record(end, response(end)))
+            answer = await self.recorder.record(end, response(end))
+            _metrics.answered(name, has_error=False)
+            return _json(answer)
         return _json(await run_in_threadpool(self.dispatcher.answer_over_rest, name, body))
 
     async def sessions(self, request: Request) -> Response:

@@ -18,7 +18,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10
 
 HTTP = Histogram("gs_pygame_http_seconds", "HTTP requests, by route", ["method", "route", "status"], buckets=_SECONDS)
 REQUESTS = Counter("gs_pygame_requests", "Games' requests that were answered", ["request", "outcome"])
-ENDS = Counter("gs_pygame_ends", "Ends that waited on a player's disk and came by REST", ["outcome"])
+ENDS = Counter("gs_pygame_ends", "Ends of sessions: kept, or known already", ["outcome"])
 BATCH = Histogram("gs_pygame_batch_ends", "Ends in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
 PLAYING = Gauge("gs_pygame_sockets", "WebSockets that have shaken hands", multiprocess_mode="livesum")
 HELD = Gauge("gs_pygame_held_handshakes", "WebSockets that have not", multiprocess_mode="livesum")
@@ -30,6 +30,11 @@ SCRIPTS = Counter("gs_pygame_cloud_code", "Runs of Cloud Code", ["script", "outc
 def answered(name: str, has_error: bool) -> None:
     """A request of a game's was, be it with an `error`. `name` is of a known request."""
     REQUESTS.labels(name, "error" if has_error else "ok").inc()
+
+
+def ended(is_new: bool) -> None:
+    """An end came that is kept now, or was before."""
+    ENDS.labels("recorded" if is_new else "repeated").inc()
 
 
 def exposition() -> bytes:

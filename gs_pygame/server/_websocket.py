@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from . import _metrics
 from ._dispatch import Dispatcher
 from ._protocol import JSON, BodyError, decode, encode, read_text
 from ._recorder import UNAVAILABLE
@@ -112,7 +113,8 @@ class GameSocket:
         id = caller.client.id
         self._playing[id] += 1
         try:
-            await self._answer_all(socket, caller)
+            with _metrics.PLAYING.track_inprogress():
+                await self._answer_all(socket, caller)
         finally:
             self._playing[id] -= 1
             if not self._playing[id]:
@@ -187,7 +189,8 @@ class GameSocket:
             raise WebSocketDisconnect(_TRY_LATER)
         self._held[address] += 1
         try:
-            yield
+            with _metrics.HELD.track_inprogress():
+                yield
         finally:
             self._held[address] -= 1
             if not self._held[address]:
