@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 import gs_pygame
 from gs_pygame.server import Store
 from gs_pygame.server._protocol import parse_request, response
-from gs_pygame.server._serve import configured
+from gs_pygame.server._running import configured
 
 DEADLINE = 30.0  # seconds; only a broken test waits this long
 

@@ -21,10 +21,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from hmac import compare_digest
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -37,7 +36,9 @@ from starlette.routing import Route, WebSocketRoute
 from . import _metrics
 from ._admission import ANYBODY, Admission, Rules
 from ._cloud_code import CloudCode
+from ._config import Game
 from ._dispatch import Dispatcher
+from ._games import Games
 from ._gaps import gap_item
 from ._health import Health
 from ._limits import Limits, retry_after
@@ -69,6 +70,7 @@ def create_app(
     *,
     api_key: str | None = None,
     secret: str | None = None,
+    games: Sequence[Game] = (),
     public_url: str | None = None,
     rules: Rules = ANYBODY,
     cloud_code: CloudCode | None = None,
@@ -76,15 +78,17 @@ def create_app(
 ) -> Starlette:
     """The server as an ASGI application. It does not close `store`.
 
-    Without `secret` every secret is accepted; without `api_key` every key is. `public_url`: where clients that come by
+    Without `secret` every secret is accepted; without `api_key` every key is. `games`: several games instead, each by
+    its own; a request has its game's name in `request.state.game`. `public_url`: where clients that come by
     WebSocket are sent to, like https://play.example.com. `rules`: who may speak to it at all.
     `cloud_code`: the scripts that requests and responses go through; it does not close them. `end_after`: seconds
     without a connection after which a session ends by itself, at the moment when its client went; None: never.
     """
     dispatcher = Dispatcher(store, cloud_code)
-    site = _Site(store, dispatcher, Recorder(store), api_key, secret)
-    socket = GameSocket(dispatcher, api_key, secret, public_url)
-    health = Health(store)
+    known = Games(games or [Game("", api_key, secret)])
+    site = _Site(store, dispatcher, Recorder(store), known)
+    socket = GameSocket(dispatcher, known, public_url)
+    health = Health(store, socket)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
     call = "/rs/{credential}/{secret:path}/{request_type}"
 
@@ -126,13 +130,13 @@ class _Site:
     store: Store
     dispatcher: Dispatcher
     recorder: Recorder
-    api_key: str | None
-    secret: str | None
+    games: Games
 
     async def call(self, request: Request) -> Response:
         """A request of a game's. 403 wrong key or secret, 404 another request, 413 too long, 400 no JSON object."""
         path = request.path_params
-        if not (_matches(self.secret, path["secret"]) and _matches(self.api_key, path.get("api_key"))):
+        game = request.state.game = self.games.game_of(path.get("api_key"), path["secret"])
+        if game is None:
             raise HTTPException(403, "The API key or the secret is wrong.")
         name = path["request_type"]
         if not self.dispatcher.knows(name):
@@ -146,7 +150,7 @@ class _Site:
             answer = await self.recorder.record(end, response(end))
             _metrics.answered(name, has_error=False)
             return _json(answer)
-        return _json(await run_in_threadpool(self.dispatcher.answer_over_rest, name, body))
+        return _json(await run_in_threadpool(self.dispatcher.answer_over_rest, name, body, game))
 
     async def sessions(self, request: Request) -> Response:
         """A page of sessions, oldest first; the last one's `receivedAt` as `after` gives the next page."""
@@ -166,11 +170,6 @@ class _Site:
 
     def _render(self) -> str:
         return render_page(self.store.latest(_PAGE_ROWS), self.store.totals(), self.store.gap_totals())
-
-
-def _matches(expected: str | None, given: str | None) -> bool:
-    """Whether `given` is right, in a time that does not tell how much of it is. An absent one is not asked for."""
-    return expected is None or given is None or compare_digest(expected.encode(), given.encode())
 
 
 async def _read(request: Request) -> bytes:

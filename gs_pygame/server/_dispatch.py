@@ -94,14 +94,15 @@ class Dispatcher:
         with self._store.transaction() as connection:
             if _players.player_with_id(connection, str(player_id)) is None:
                 raise RequestError({"playerId": "UNRECOGNISED"})
-            return Caller(client_over_rest(connection, str(player_id), self._store.now()), player_id)
+            client = client_over_rest(connection, str(player_id), self._store.now())
+            return Caller(client, player_id, caller.game)
 
-    def answer_over_rest(self, name: str, body: JSON) -> JSON:
+    def answer_over_rest(self, name: str, body: JSON, game: str) -> JSON:
         """The answer to a request whose name the path says."""
         try:
             if body.get("@class") != f".{name}":
                 raise RequestError({"@class": f"must be .{name}"})
-            caller = self._caller_over_rest(body)
+            caller = self._caller_over_rest(body, game)
         except RequestError as error:
             return {**envelope({**body, "@class": f".{name}"}), "error": error.fields}
         return self.answer(body, caller)
@@ -120,7 +121,7 @@ class Dispatcher:
         code, response = self._cloud_code, f"{name.removesuffix('Request')}Response"
         return code is not None and (code.has(name) or code.has(response))
 
-    def connect(self, body: JSON) -> tuple[Caller, JSON]:
+    def connect(self, body: JSON, game: str) -> tuple[Caller, JSON]:
         """A client that has shown to know the secret, on any worker: as who it was, if it says so rightly. And what it
         is told of that; one that is not told of its player forgets them."""
         token, said = read_token(body), read_text(body.get("sessionId"))
@@ -134,7 +135,7 @@ class Dispatcher:
             client = _players.logged_in(connection, _players.playing(connection, client, now), player_id)
             _players.seen(connection, [client.id], now)
         known = {"authToken": token, "userId": player_id} if player_id else {}
-        return Caller(client, player_id), {"sessionId": client.id, **known}
+        return Caller(client, player_id, game), {"sessionId": client.id, **known}
 
     def seen(self, clients: list[str]) -> None:
         """These were connected until now."""
@@ -153,15 +154,15 @@ class Dispatcher:
                 self._requests.end_of_itself(connection, client, seen_at, "disconnect")
         return len(gone)
 
-    def _caller_over_rest(self, body: JSON) -> Caller:
+    def _caller_over_rest(self, body: JSON, game: str) -> Caller:
         token = read_token(body)
         if token is None:
-            return Caller(player_id=read_text(body.get("playerId")))
+            return Caller(player_id=read_text(body.get("playerId")), game=game)
         with self._store.transaction() as connection:
             player_id = _players.player_of_token(connection, token)
             if player_id is None:
                 raise NOBODY
-            return Caller(client_over_rest(connection, player_id, self._store.now()), player_id)
+            return Caller(client_over_rest(connection, player_id, self._store.now()), player_id, game)
 
 
 def _session_of(caller: Caller, body: JSON) -> str | None:

@@ -15,18 +15,29 @@ from . import _metrics
 from ._recorder import UNAVAILABLE
 from ._store import Store
 from ._tables import clock
+from ._websocket import GameSocket
 
 PATIENCE = 5.0
 """Seconds for the database to answer: no game waits for longer, and balancers ask every ten."""
 
 
 class Health:
-    """The endpoints. `draining`: it answers what is under way, and then stops."""
+    """The endpoints."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, socket: GameSocket) -> None:
         self._store = store
+        self._socket = socket
         self._reader = anyio.CapacityLimiter(1)  # so that those who ask a database that hangs are not its next victims
-        self.draining = False
+        self._is_draining = False
+
+    def drain(self) -> None:
+        """From now on what is under way is answered, and nothing more."""
+        self._is_draining = self._socket.is_draining = True
+
+    @property
+    def answering(self) -> int:
+        """Requests under way over WebSocket."""
+        return self._socket.answering
 
     async def healthz(self, _request: Request) -> Response:
         """It lives."""
@@ -34,7 +45,7 @@ class Health:
 
     async def readyz(self, _request: Request) -> Response:
         """Games should come here."""
-        if self.draining:
+        if self._is_draining:
             return PlainTextResponse("The server is being stopped.\n", 503)
         try:
             reading = anyio.to_thread.run_sync(self._read, abandon_on_cancel=True, limiter=self._reader)

@@ -114,7 +114,8 @@ class Limits:
             return message
 
         try:
-            await self._app(scope, receive_whole, send)
+            with _metrics.UNDER_WAY.track_inprogress():
+                await self._app(scope, receive_whole, send)
         finally:
             if is_under_way:
                 self._pace.finish()

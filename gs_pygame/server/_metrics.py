@@ -22,6 +22,7 @@ ENDS = Counter("gs_pygame_ends", "Ends of sessions: kept, or known already", ["o
 BATCH = Histogram("gs_pygame_batch_ends", "Ends in one commit", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
 PLAYING = Gauge("gs_pygame_sockets", "WebSockets that have shaken hands", multiprocess_mode="livesum")
 HELD = Gauge("gs_pygame_held_handshakes", "WebSockets that have not", multiprocess_mode="livesum")
+UNDER_WAY = Gauge("gs_pygame_under_way", "Games' requests that are under way", multiprocess_mode="livesum")
 SHED = Counter("gs_pygame_shed", "Requests refused because there was too much to do")
 LIMITED = Counter("gs_pygame_limited", "Requests refused because one address or key had too many")
 SCRIPTS = Counter("gs_pygame_cloud_code", "Runs of Cloud Code", ["script", "outcome"])

@@ -49,10 +49,11 @@ _MAX_NAME = 255  # characters of a user's, a device's or an event's name
 @dataclass(slots=True)
 class Caller:
     """Who asks. `client`: the connection, or over REST whoever came with a token; None is whoever knows the secret, who
-    may speak for any player, and need not say for which."""
+    may speak for any player, and need not say for which. `game`: whose secret that is, as the server calls it."""
 
     client: Client | None = None
     player_id: str | None = None
+    game: str = ""
 
 
 class Requests:

@@ -95,7 +95,7 @@ def test_who_is_being_stopped_says_so(store: Store) -> None:
     """A balancer sends nobody there any more."""
     app = create_app(store)
     with listening(app) as address:
-        app.state.health.draining = True
+        app.state.health.drain()
         answer = httpx.get(address + "/readyz", trust_env=False)
     assert (answer.status_code, answer.text) == (503, "The server is being stopped.\n")
 
