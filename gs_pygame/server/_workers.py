@@ -99,6 +99,7 @@ class _Workers:
         if self._stopping:
             return
         self._stopping = True
+        self._listener.close()  # else whoever comes now would wait for a worker
         for process, _ in self._workers:
             if process.is_alive():
                 process.terminate()

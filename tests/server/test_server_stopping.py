@@ -11,17 +11,18 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from server_kit import DEADLINE, PATH, ServerProcess, end, environment, eventually
+from server_kit import DEADLINE, PATH, ServerProcess, end, eventually
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from gs_pygame.server import open_store
+from gs_pygame.server._cli import main
 
 Start = Callable[..., ServerProcess]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows neither signal between processes")
@@ -33,17 +34,18 @@ def post(address: str, name: str) -> httpx.Response:
     return httpx.post(address + PATH, json=end(name), timeout=DEADLINE, trust_env=False)
 
 
-def player(address: str) -> ClientConnection:
+@contextmanager
+def player(address: str) -> Iterator[ClientConnection]:
     """A connection that has shaken hands and logged in."""
-    socket_ = connect(f"ws{address[4:]}/ws/device/K")
-    for body in (
-        {"@class": ".AuthenticatedConnectRequest", "hmac": ""},
-        {"@class": ".DeviceAuthenticationRequest", "requestId": "1", "deviceId": "d", "deviceOS": "o"},
-    ):
+    with connect(f"ws{address[4:]}/ws/device/K") as socket_:
+        for body in (
+            {"@class": ".AuthenticatedConnectRequest", "hmac": ""},
+            {"@class": ".DeviceAuthenticationRequest", "requestId": "1", "deviceId": "d", "deviceOS": "o"},
+        ):
+            socket_.recv(timeout=DEADLINE)
+            socket_.send(json.dumps(body))
         socket_.recv(timeout=DEADLINE)
-        socket_.send(json.dumps(body))
-    socket_.recv(timeout=DEADLINE)
-    return socket_
+        yield socket_
 
 
 def under_way(address: str) -> float:
@@ -103,7 +105,7 @@ def is_closed(address: list[str]) -> bool:
 def children(process: ServerProcess) -> list[int]:
     """The workers, without the helper that Python's own multiprocessing starts."""
     listed = subprocess.run(
-        ["ps", "--ppid", str(process.child.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
+        ["ps", "-ww", "--ppid", str(process.child.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
     ).stdout
     return [int(line.split()[0]) for line in listed.splitlines() if "spawn_main" in line]
 
@@ -182,10 +184,11 @@ def lives(pid: int) -> bool:
         (["--config", "none.toml"], "cannot be read"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(start: Start, options: list[str], said: str) -> None:
+def test_what_cannot_be_is_one_sentence(capsys: pytest.CaptureFixture[str], options: list[str], said: str) -> None:
     """Exit code 2, nothing begun."""
-    code, out, err = start("--port", "0", *options).stop(lambda child: None)
-    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert main(["--port", "0", *options]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
     assert said in err
 
 
@@ -199,7 +202,7 @@ def test_the_access_log_is_on_stderr(start: Start) -> None:
     assert "topsecret" not in err
 
 
-def test_a_backup_while_it_runs(start: Start, tmp_path: Path) -> None:
+def test_a_backup_while_it_runs(start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whole, of one moment, this user's alone, and never over another file; a server starts with it."""
     process = start("--port", "0", "--database", "sqlite:///live.sqlite3")
     acknowledged = []
@@ -215,37 +218,34 @@ def test_a_backup_while_it_runs(start: Start, tmp_path: Path) -> None:
     sender.start()
     eventually(lambda: len(acknowledged) > 10)
     before = list(acknowledged)
-    done = back_up(tmp_path, "sqlite:///live.sqlite3", "copy.sqlite3")
+    words = ["--database", f"sqlite:///{tmp_path / 'live.sqlite3'}", "--backup", str(tmp_path / "copy.sqlite3")]
+    code = main(words)
     stop.set()
     sender.join(DEADLINE)
-    assert done.returncode == 0, done.stderr
+    assert code == 0
     assert (tmp_path / "copy.sqlite3").stat().st_mode & 0o777 == 0o600
     with closing(open_store(f"sqlite:///{tmp_path / 'copy.sqlite3'}")) as copy:
         names = {received.request.request_id for received in copy.after(-1, 10_000)}
     assert set(before) <= names <= set(acknowledged) | {f"d_{len(acknowledged)}"}
-    again = back_up(tmp_path, "sqlite:///live.sqlite3", "copy.sqlite3")
-    assert (again.returncode, "File exists" in again.stderr) == (2, True)
+    capsys.readouterr()
+    assert (main(words), "File exists" in capsys.readouterr().err) == (2, True)
 
 
-def back_up(folder: Path, url: str, file: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "gs_pygame", "serve", "--database", url, "--backup", file]
-    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
-
-
-def test_what_cannot_be_backed_up(tmp_path: Path) -> None:
+def test_what_cannot_be_backed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each in a sentence, and nothing is left behind."""
     (tmp_path / "junk.sqlite3").write_bytes(b"junk" * 1000)
     with closing(sqlite3.connect(tmp_path / "whole.sqlite3")) as database:
         database.execute("CREATE TABLE t (x)")
     for url, file, said in (
         ("postgresql://u:hunter2@h/n", "copy", "pg_dump"),
-        ("sqlite:///none.sqlite3", "copy", "there is no database"),
+        (f"sqlite:///{tmp_path}/none.sqlite3", "copy", "there is no database"),
         ("sqlite://", "copy", "there is no database"),
-        ("sqlite:///junk.sqlite3", "copy", "cannot be backed up"),
-        ("sqlite:///whole.sqlite3", "no/such/folder", "cannot be begun"),
+        (f"sqlite:///{tmp_path}/junk.sqlite3", "copy", "cannot be backed up"),
+        (f"sqlite:///{tmp_path}/whole.sqlite3", "no/such/folder", "cannot be begun"),
     ):
-        done = back_up(tmp_path, url, file)
-        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-        assert said in done.stderr
-        assert "hunter2" not in done.stderr
+        assert main(["--database", url, "--backup", str(tmp_path / file)]) == 2
+        out, err = capsys.readouterr()
+        assert (out, err.count("\n")) == ("", 1)
+        assert said in err
+        assert "hunter2" not in err
     assert {path.name for path in tmp_path.iterdir()} == {"junk.sqlite3", "whole.sqlite3"}
