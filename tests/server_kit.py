@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,18 @@ from starlette.applications import Starlette
 import gs_pygame
 from gs_pygame.server import Store
 from gs_pygame.server._protocol import parse_request, response
-from gs_pygame.server._serve import configured
+from gs_pygame.server._running import configured
 
 DEADLINE = 30.0  # seconds; only a broken test waits this long
 
 
 @contextmanager
-def listening(app: Starlette) -> Iterator[str]:
-    """Serve `app` in a thread on a free port; yields the address without a slash at its end."""
+def listening(app: Starlette, proxies: Sequence[str] = ()) -> Iterator[str]:
+    """Serve `app` in a thread on a free port, behind `proxies`; yields the address without a slash at its end."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # see _serve._listen
     listener.bind(("127.0.0.1", 0))
     listener.listen()  # who connects before the thread has started waits
-    server = uvicorn.Server(configured(app))
+    server = uvicorn.Server(configured(app, proxies))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -3,16 +3,21 @@ shows them.
 
 An extra (`pip install "gs-pygame[server]"`), never imported by a game. Its rooms, the way a request goes:
 
-    _cli, _config, _serve    `gs-pygame serve`: what is set, a socket, signals, uvicorn
+    _cli, _config (_file)    `gs-pygame serve`, and what may be set
+    _serve, _backup          a server from settings; a copy of its database
+    _workers, _running       processes on one socket; one that serves, until a signal
+    _http, _limits           a connection's time-outs; how much for anybody
+    _watch, _metrics         how each request ended: access log, Prometheus
     _admission               who may speak to the server at all
     _app, _websocket         HTTP; GameSparks' WebSocket
+    _games                   whose key and secret it came with
     _dispatch, _requests     the way of a request, however it came; what each does
     _cloud_code (_child)     the author's scripts, in processes of their own
     _protocol                bytes to checked values, values to JSON; pure
     _recorder, _store        ends that come together are one commit; the sessions
     _players, _gaps          who plays; the sessions that never came
     _tables, _database       the columns; SQLite or PostgreSQL
-    _pages                   the pages for people
+    _pages, _health          the pages for people; what machines ask
 
 The names below are loaded when first used, so that `gs_pygame.server._cli` can be imported without the extra.
 """

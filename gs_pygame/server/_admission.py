@@ -24,6 +24,8 @@ from ._protocol import encode
 
 COOKIE = "gs_pygame_admin"
 LOGIN = "/login"
+PROBES = frozenset({"/healthz", "/readyz"})
+"""What a balancer asks, by an address instead of a name; the answer is a word."""
 
 _COOKIE_AGE = 30 * 24 * 3600  # seconds
 _MAX_FORM = 4096  # bytes
@@ -53,7 +55,7 @@ class Admission:
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket"):
+        if scope["type"] in ("http", "websocket") and scope["path"] not in PROBES:
             answer = self._refusal(scope)
             if answer is None and scope["type"] == "http" and scope["path"] == LOGIN:
                 answer = await self._login(Request(scope, receive))

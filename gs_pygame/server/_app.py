@@ -7,6 +7,7 @@
     DELETE /players/{id}
     GET  /gaps
     GET  /
+    GET  /healthz, /readyz, /metrics
 
 `/gaps` lists the installations whose sessions 1, 2, 3 ... are not all here, or whose numbers several sessions bear:
 `installationId, playerId, received, last, missing, missingCount, open, queued, rejected, dropped, erased, unaccounted,
@@ -21,10 +22,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from hmac import compare_digest
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -35,10 +35,15 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
 from .._base.spreadsheet import csv_lines
+from . import _metrics
 from ._admission import ANYBODY, Admission, Rules
 from ._cloud_code import CloudCode
+from ._config import Game
 from ._dispatch import Dispatcher
+from ._games import Games
 from ._gaps import gap_item
+from ._health import Health
+from ._limits import Limits, retry_after
 from ._pages import PAGE_HEADERS, render_page
 from ._protocol import (
     JSON,
@@ -54,13 +59,13 @@ from ._query import QueryError, next_page, parse_format, parse_query
 from ._recorder import UNAVAILABLE, Recorder
 from ._retention import keep_only
 from ._store import Store
+from ._watch import Watch
 from ._websocket import GameSocket
 
 log = logging.getLogger("gs_pygame.server")
 
 _PAGE_ROWS = 50
 _GAPS = 100
-_RETRY_AFTER = 10  # seconds
 
 
 def create_app(
@@ -68,6 +73,7 @@ def create_app(
     *,
     api_key: str | None = None,
     secret: str | None = None,
+    games: Sequence[Game] = (),
     public_url: str | None = None,
     rules: Rules = ANYBODY,
     cloud_code: CloudCode | None = None,
@@ -76,15 +82,18 @@ def create_app(
 ) -> Starlette:
     """The server as an ASGI application. It does not close `store`.
 
-    Without `secret` every secret is accepted; without `api_key` every key is. `public_url`: where clients that come by
+    Without `secret` every secret is accepted; without `api_key` every key is. `games`: several games instead, each by
+    its own; a request has its game's name in `request.state.game`. `public_url`: where clients that come by
     WebSocket are sent to, like https://play.example.com. `rules`: who may speak to it at all.
     `cloud_code`: the scripts that requests and responses go through; it does not close them. `end_after`: seconds
     without a connection after which a session ends by itself, at the moment when its client went; None: never.
     `retention`: seconds that what was received is kept; None: for ever.
     """
     dispatcher = Dispatcher(store, cloud_code)
-    site = _Site(store, dispatcher, Recorder(store), api_key, secret)
-    socket = GameSocket(dispatcher, api_key, secret, public_url)
+    known = Games(games or [Game("", api_key, secret)])
+    site = _Site(store, dispatcher, Recorder(store), known)
+    socket = GameSocket(dispatcher, known, public_url)
+    health = Health(store, socket)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
     call = "/rs/{credential}/{secret:path}/{request_type}"
 
@@ -107,6 +116,9 @@ def create_app(
             Route("/players/{id:path}", site.player),
             Route("/players/{id:path}", site.erase, methods=["DELETE"]),
             Route("/gaps", site.gaps),
+            Route("/healthz", health.healthz),
+            Route("/readyz", health.readyz),
+            Route("/metrics", health.metrics),
             Route(call, site.call, methods=["POST"]),
             Route("/{api_key}" + call, site.call, methods=["POST"]),
             # An SDK whose secret was given as NAME:SECRET asks for /ws/secure/NAME.
@@ -116,9 +128,10 @@ def create_app(
                 for secure in ("", "secure/")
             ),
         ],
-        middleware=[Middleware(Admission, rules)],
+        middleware=[Middleware(Watch), Middleware(Limits), Middleware(Admission, rules)],
         exception_handlers={HTTPException: _sentence, **dict.fromkeys(UNAVAILABLE, _unavailable)},
     )
+    app.state.health = health
     app.router.redirect_slashes = False  # a redirect would repeat the path, secret and all
     return app
 
@@ -128,13 +141,13 @@ class _Site:
     store: Store
     dispatcher: Dispatcher
     recorder: Recorder
-    api_key: str | None
-    secret: str | None
+    games: Games
 
     async def call(self, request: Request) -> Response:
         """A request of a game's. 403 wrong key or secret, 404 another request, 413 too long, 400 no JSON object."""
         path = request.path_params
-        if not (_matches(self.secret, path["secret"]) and _matches(self.api_key, path.get("api_key"))):
+        game = request.state.game = self.games.game_of(path.get("api_key"), path["secret"])
+        if game is None:
             raise HTTPException(403, "The API key or the secret is wrong.")
         name = path["request_type"]
         if not self.dispatcher.knows(name):
@@ -143,10 +156,12 @@ class _Site:
             body = decode(await _read(request))
         except BodyError as error:
             raise HTTPException(400, str(error)) from None
-        end = self.dispatcher.waiting_end(name, body)
+        end = self.dispatcher.waiting_end(name, body, game)
         if end is not None:
-            return _json(await self.recorder.record(end, response(end)))
-        return _json(await run_in_threadpool(self.dispatcher.answer_over_rest, name, body))
+            answer = await self.recorder.record(end, response(end))
+            _metrics.answered(name, has_error=False)
+            return _json(answer)
+        return _json(await run_in_threadpool(self.dispatcher.answer_over_rest, name, body, game))
 
     async def sessions(self, request: Request) -> Response:
         """A page of sessions, oldest first; the last one's `receivedAt` as `after` gives the next page, to which a
@@ -188,11 +203,6 @@ class _Site:
         return render_page(self.store.latest(_PAGE_ROWS), self.store.totals(), self.store.gap_totals())
 
 
-def _matches(expected: str | None, given: str | None) -> bool:
-    """Whether `given` is right, in a time that does not tell how much of it is. An absent one is not asked for."""
-    return expected is None or given is None or compare_digest(expected.encode(), given.encode())
-
-
 async def _read(request: Request) -> bytes:
     """The body. Counts what comes, since Content-Length may lie; raises HTTPException 413 past MAX_BODY bytes."""
     body = bytearray()
@@ -226,4 +236,4 @@ async def _unavailable(_request: Request, error: Exception) -> Response:
     """The database is gone, full or locked. Nothing was acknowledged: clients try again."""
     log.error("gs_pygame.server: the database cannot be used: %s", getattr(error, "orig", None) or error)
     answer = {"error": "The server cannot reach its database. Try again later."}
-    return Response(encode(answer), 503, {"Retry-After": str(_RETRY_AFTER)}, "application/json")
+    return Response(encode(answer), 503, {"Retry-After": str(retry_after())}, "application/json")

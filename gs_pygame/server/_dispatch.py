@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import uuid
 
-from . import _players
+from . import _metrics, _players
 from ._cloud_code import Call, CloudCode, Outcome
 from ._protocol import JSON, EndSessionRequest, RequestError, parse_request, read_text
 from ._requests import NOBODY, Caller, Process, Requests, client_over_rest, envelope, read_token, request_name
@@ -32,7 +32,10 @@ class Dispatcher:
 
     def answer(self, body: JSON, caller: Caller) -> JSON:
         """The answer to a decoded request. Logs `caller` in if it is a request to do so."""
-        return self._answer(body, caller, runs_scripts=True)
+        answer = self._answer(body, caller, runs_scripts=True)
+        name = request_name(body)
+        _metrics.answered(name if self.knows(name) else "other", "error" in answer)
+        return answer
 
     def _answer(self, body: JSON, caller: Caller, runs_scripts: bool) -> JSON:
         """Checked, the request's script, done, the response's script."""
@@ -52,6 +55,7 @@ class Dispatcher:
     def _answer_with_scripts(self, cloud_code: CloudCode, body: JSON, caller: Caller, process: Process) -> JSON:
         def run(name: str, data: JSON) -> Outcome:
             outcome = cloud_code.run(name, Call(data, caller.player_id, _session_of(caller, body)), send)
+            _metrics.SCRIPTS.labels(name, "error" if outcome.error and "script" in outcome.error else "ok").inc()
             for level, text in outcome.log:
                 log.log(getattr(logging, level.upper()), "%s: %s", name, text)
             return outcome
@@ -90,9 +94,8 @@ class Dispatcher:
         with self._store.transaction() as connection:
             if _players.player_with_id(connection, caller.game, str(player_id)) is None:
                 raise RequestError({"playerId": "UNRECOGNISED"})
-            return Caller(
-                client_over_rest(connection, caller.game, str(player_id), self._store.now()), player_id, caller.game
-            )
+            client = client_over_rest(connection, caller.game, str(player_id), self._store.now())
+            return Caller(client, player_id, caller.game)
 
     def answer_over_rest(self, name: str, body: JSON, game: str = "") -> JSON:
         """The answer to a request whose name the path says, and whose game key and secret say."""

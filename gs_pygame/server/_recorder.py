@@ -7,6 +7,7 @@ import asyncio
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from starlette.concurrency import run_in_threadpool
 
+from . import _metrics
 from ._protocol import JSON, EndSessionRequest
 from ._store import Pair, Store
 
@@ -54,6 +55,8 @@ class Recorder:
                 if not future.done():
                     future.set_exception(error)
             return
-        for (_, future), answer in zip(batch, answers, strict=True):
+        _metrics.BATCH.observe(len(batch))
+        for ((_, own), future), answer in zip(batch, answers, strict=True):
+            _metrics.ended(is_new=answer is own)
             if not future.done():  # its client has gone
                 future.set_result(answer)

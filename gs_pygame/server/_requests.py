@@ -15,7 +15,7 @@ from argon2.exceptions import VerificationError
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from . import _players
+from . import _metrics, _players
 from ._players import Client, Player
 from ._protocol import (
     JSON,
@@ -175,11 +175,14 @@ class Requests:
             measured = self._measured(request, caller.client)
             answer = finish(response(measured))  # before it is kept: what a script makes of it is what a repeat gets
             with self._store.transaction() as connection:
-                answer = self._store.record_within(connection, [(measured, answer)])[0]
+                kept = self._store.record_within(connection, [(measured, answer)])[0]
                 if caller.client is not None:
                     caller.client = _players.ended(connection, caller.client)
-            return answer
+            _metrics.ended(is_new=kept is answer)
+            return kept
 
+        if first is not None:
+            _metrics.ended(is_new=False)
         return first or process
 
     def _measured(self, request: EndSessionRequest, client: Client | None) -> EndSessionRequest:

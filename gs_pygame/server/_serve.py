@@ -1,32 +1,29 @@
-"""From settings to a running server: a loopback socket, signals, uvicorn."""
+"""From settings to a running server: what is wrong with them, a socket, and the processes that serve on it."""
 
 from __future__ import annotations
 
 import ipaddress
 import secrets
-import signal
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import partial
 from urllib.parse import SplitResult, urlsplit
-
-import uvicorn
-from starlette.applications import Starlette
 
 from ._admission import Rules, digest_of
 from ._app import create_app
 from ._cloud_code import CloudCode
-from ._config import ServerConfig
+from ._config import Game, ServerConfig
 from ._database import ServerError
-from ._protocol import MAX_BODY
+from ._http import take_files
+from ._running import Drained, run
 from ._store import Store, open_store
+from ._watch import log_to_stderr
+from ._workers import run_workers
 
-_SHUTDOWN_TIMEOUT = 3  # seconds for requests under way when asked to stop
 _OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
-_PING_INTERVAL = _PING_TIMEOUT = 20.0  # seconds: who has gone without a word is known to have after both
+_OWN_ADDRESSES = ("127.0.0.1", "::1")
 
 
 def serve(config: ServerConfig, ready: Callable[[int], None] | None = None) -> None:
@@ -36,39 +33,99 @@ def serve(config: ServerConfig, ready: Callable[[int], None] | None = None) -> N
     can reach it, by its host or by a proxy at its public URL, games need the secret and people the admin token.
     Raises ServerError if there is no secret then, or the port, the database or the scripts cannot be used.
     """
-    at = _public(config.public_url)
-    is_local = _is_loopback(config.host)
-    is_public = at is not None or not is_local
-    if is_public and not config.secret:
-        raise ServerError("other computers can reach it: set GS_PYGAME_SECRET to the secret that your game has")
-    with ExitStack() as stack:
-        listener = stack.enter_context(closing(_listen(config.host, config.port)))
-        store = stack.enter_context(closing(open_store(config.database)))
-        cloud_code = stack.enter_context(closing(_scripts(config.cloud_code))) if config.cloud_code else None
-        names = {*_OWN_NAMES, at.hostname or ""} if at else {*_OWN_NAMES}
-        rules = Rules(
-            hosts=frozenset(names) if is_local else None,
-            admin=_admin(store, config.admin_token) if is_public else None,
-            sockets_of_any_origin=config.secret is not None,
-            https=at is not None and at.scheme in ("https", "wss"),
-        )
-        app = create_app(
-            store,
-            api_key=config.api_key,
-            secret=config.secret,
-            public_url=config.public_url,
-            rules=rules,
-            cloud_code=cloud_code,
-            end_after=config.end_after,
-        )
-        server = uvicorn.Server(configured(app))
-        with _signals_stop(server):
+    _check(config)
+    take_files()
+    with closing(_listen(config.host, config.port)) as listener:
+        work = partial(_work, config, _prepare(config))
+
+        def on_start() -> None:
             address, real_port = listener.getsockname()[:2]
             name = f"[{address}]" if ":" in address else address
             print(f"http://{name}:{real_port}/", flush=True)
             if ready is not None:
                 ready(real_port)
-            server.run(sockets=[listener])
+
+        drained = (
+            work(listener, on_start) if config.workers == 1 else run_workers(config.workers, work, listener, on_start)
+        )
+    print(f"gs-pygame serve: {drained}", file=sys.stderr, flush=True)
+
+
+def _check(config: ServerConfig) -> None:
+    """Raises ServerError."""
+    if _is_public(config) and not config.secret and not config.games:
+        raise ServerError("other computers can reach it: set GS_PYGAME_SECRET to the secret that your game has")
+    known = [game.secret for game in _games(config)]
+    if len(set(known)) < len(known):
+        raise ServerError("two games have the same secret, which tells whose a request is")
+    if config.cloud_code is not None and not config.cloud_code.is_dir():
+        raise ServerError(f"there is no folder {config.cloud_code} with Cloud Code")
+    if config.workers < 1:
+        raise ServerError(f"there must be a worker, not {config.workers}")
+    if config.workers > 1 and config.database in ("sqlite://", "sqlite:///:memory:"):
+        raise ServerError("several workers cannot share a database in memory: give --database sqlite:///FILE")
+    for proxy in config.proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            raise ServerError(f"a proxy must be an address or a network like 10.0.0.0/8, not {proxy!r}") from None
+
+
+def _prepare(config: ServerConfig) -> str | None:
+    """Make the database, before there are several processes to do so. The digest of the admin token, if one is asked
+    for: of the one that was given, or of the one that was printed once. Raises ServerError."""
+    with closing(open_store(config.database)) as store:
+        if not _is_public(config):
+            return None
+        return digest_of(config.admin_token) if config.admin_token else _kept_admin(store)
+
+
+def _kept_admin(store: Store) -> str:
+    made = secrets.token_urlsafe(24)
+    kept = store.keep_admin(digest_of(made))
+    if kept == digest_of(made):
+        print(f"The admin token, which opens the page; it is shown once: {made}", file=sys.stderr, flush=True)
+    return kept
+
+
+def _work(
+    config: ServerConfig, admin: str | None, listener: socket.socket, on_start: Callable[[], None] | None = None
+) -> Drained:
+    """Serve in this process. Raises ServerError."""
+    at = _public(config.public_url)
+    names = {*_OWN_NAMES, at.hostname or ""} if at else {*_OWN_NAMES}
+    rules = Rules(
+        hosts=frozenset(names) if _is_loopback(config.host) else None,
+        admin=admin,
+        sockets_of_any_origin=all(game.secret is not None for game in _games(config)),
+        https=at is not None and at.scheme in ("https", "wss"),
+    )
+    if config.access_log:
+        log_to_stderr()
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(open_store(config.database)))
+        cloud_code = stack.enter_context(closing(CloudCode(config.cloud_code))) if config.cloud_code else None
+        app = create_app(
+            store,
+            games=_games(config),
+            public_url=config.public_url,
+            rules=rules,
+            cloud_code=cloud_code,
+            end_after=config.end_after,
+            retention=config.retention,
+        )
+        proxies = (*_OWN_ADDRESSES, *config.proxies) if at or config.proxies else ()
+        return run(app, listener, proxies, on_start or (lambda: None))
+
+
+def _games(config: ServerConfig) -> list[Game]:
+    """The games, the one without a name among them."""
+    unnamed = Game("", config.api_key, config.secret)
+    return [*config.games, unnamed] if config.secret or not config.games else [*config.games]
+
+
+def _is_public(config: ServerConfig) -> bool:
+    return _public(config.public_url) is not None or not _is_loopback(config.host)
 
 
 def _is_loopback(host: str) -> bool:
@@ -86,43 +143,6 @@ def _public(url: str | None) -> SplitResult | None:
     if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
         raise ServerError(f"the public URL must be like https://sessions.example.com, not {url!r}")
     return parts
-
-
-def _scripts(folder: Path) -> CloudCode:
-    """Raises ServerError."""
-    if not folder.is_dir():
-        raise ServerError(f"there is no folder {folder} with Cloud Code")
-    return CloudCode(folder)
-
-
-def _admin(store: Store, token: str | None) -> str:
-    """The digest of the admin token: of the one that was given, or of the one that was printed once."""
-    if token:
-        return digest_of(token)
-    made = secrets.token_urlsafe(24)
-    kept = store.keep_admin(digest_of(made))
-    if kept == digest_of(made):
-        print(f"The admin token, which opens the page; it is shown once: {made}", file=sys.stderr, flush=True)
-    return kept
-
-
-def configured(app: Starlette) -> uvicorn.Config:
-    """How the server runs, in tests as well."""
-    return uvicorn.Config(
-        app,
-        loop="asyncio",
-        http="h11",
-        ws="websockets-sansio",
-        ws_max_size=MAX_BODY,
-        ws_ping_interval=_PING_INTERVAL,
-        ws_ping_timeout=_PING_TIMEOUT,
-        lifespan="on",
-        access_log=False,  # paths hold secrets
-        log_config=None,  # uvicorn's own asks standard streams that a windowed program has not
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=_SHUTDOWN_TIMEOUT,
-    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -147,25 +167,3 @@ def _listen(host: str, port: int) -> socket.socket:
         reason = getattr(error, "strerror", None) or error
         raise ServerError(f"port {port} of {address} cannot be used: {reason}") from None
     return listener
-
-
-@contextmanager
-def _signals_stop(server: uvicorn.Server) -> Iterator[None]:
-    """SIGINT and SIGTERM stop `server` and nothing more: uvicorn raises them again when it is done, which by default
-    would end the process before the store is closed.
-
-    Only the main thread can do this; elsewhere signals are the program's own affair.
-    """
-
-    def stop(_number: int, _frame: object) -> None:
-        server.should_exit = True
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -25,7 +25,9 @@ from dataclasses import dataclass, field
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from . import _metrics
 from ._dispatch import Dispatcher
+from ._games import Games
 from ._protocol import JSON, BodyError, decode, encode, read_text
 from ._recorder import UNAVAILABLE
 from ._requests import Caller, request_name
@@ -56,7 +58,7 @@ CLIENT_CONFIG = {
 }
 """What official SDKs take if told nothing (ms)."""
 
-_UNSUPPORTED, _TRY_LATER = 1003, 1013  # close codes of RFC 6455 and its registry
+_UNSUPPORTED, _RESTART, _TRY_LATER = 1003, 1012, 1013  # close codes of RFC 6455 and its registry
 
 
 class _FrameError(Exception):
@@ -73,12 +75,14 @@ class _Refused(Exception):
 
 @dataclass(slots=True)
 class GameSocket:
-    """The endpoint. `public_url` is the address that clients are sent to, like https://play.example.com."""
+    """The endpoint. `public_url` is the address that clients are sent to, like https://play.example.com. `answering`:
+    how many requests are under way; while it `is_draining` a connection ends with its next answer."""
 
     dispatcher: Dispatcher
-    api_key: str | None
-    secret: str | None
+    games: Games
     public_url: str | None
+    is_draining: bool = False
+    answering: int = 0
     _held: Counter[str] = field(default_factory=Counter)
     _playing: Counter[str] = field(default_factory=Counter)  # connections by client
 
@@ -112,7 +116,8 @@ class GameSocket:
         id = caller.client.id
         self._playing[id] += 1
         try:
-            await self._answer_all(socket, caller)
+            with _metrics.PLAYING.track_inprogress():
+                await self._answer_all(socket, caller)
         finally:
             self._playing[id] -= 1
             if not self._playing[id]:
@@ -140,26 +145,27 @@ class GameSocket:
             raise _Refused({"frame": str(error)}) from None
         if request_name(body) != "AuthenticatedConnectRequest":
             raise _Refused({"@class": "must be .AuthenticatedConnectRequest"})
-        if not self._is_ours(socket.path_params["api_key"], nonce, body):
+        game = self._game_of(socket.path_params["api_key"], nonce, body)
+        if game is None:
             raise _Refused({"hmac": "UNRECOGNISED"})
         try:
-            caller, answer = await run_in_threadpool(self.dispatcher.connect, body)
+            caller, answer = await run_in_threadpool(self.dispatcher.connect, body, game)
         except UNAVAILABLE:
             raise _Refused({"server": "UNAVAILABLE"}) from None
         await _send(socket, {"@class": CONNECT, **answer, "clientConfig": CLIENT_CONFIG})
         return caller
 
-    def _is_ours(self, api_key: str, nonce: str, body: JSON) -> bool:
-        """Whether the client knows key and secret; how much of them it knows cannot be told from the time it takes."""
-        known = self.api_key is None or hmac.compare_digest(self.api_key.encode(), api_key.encode())
-        if self.secret is None:
-            return known
-        right = hmac.new(self.secret.encode(), nonce.encode(), hashlib.sha256).digest()
+    def _game_of(self, api_key: str, nonce: str, body: JSON) -> str | None:
+        """Whose key and secret the client knows."""
         try:
             given = base64.b64decode(read_text(body.get("hmac")) or "", validate=True)
         except (binascii.Error, ValueError):
             given = b""
-        return hmac.compare_digest(right, given) and known
+
+        def proves(secret: str) -> bool:
+            return hmac.compare_digest(hmac.new(secret.encode(), nonce.encode(), hashlib.sha256).digest(), given)
+
+        return self.games.game_that(api_key, proves)
 
     async def _answer_all(self, socket: WebSocket, caller: Caller) -> None:
         while True:
@@ -172,12 +178,19 @@ class GameSocket:
                 await _send(socket, {"@class": ".Error", "error": {"frame": str(error)}})
                 await socket.close(_UNSUPPORTED)
                 return
+            self.answering += 1
             try:
-                answer = await run_in_threadpool(self.dispatcher.answer, body, caller)
+                with _metrics.UNDER_WAY.track_inprogress():
+                    answer = await run_in_threadpool(self.dispatcher.answer, body, caller)
+                await _send(socket, answer)
             except UNAVAILABLE:  # nothing was acknowledged: the client comes again, and asks again
                 await socket.close(_TRY_LATER)
                 return
-            await _send(socket, answer)
+            finally:
+                self.answering -= 1
+            if self.is_draining:
+                await socket.close(_RESTART)
+                return
 
     @contextmanager
     def _room(self, socket: WebSocket) -> Iterator[None]:
@@ -187,7 +200,8 @@ class GameSocket:
             raise WebSocketDisconnect(_TRY_LATER)
         self._held[address] += 1
         try:
-            yield
+            with _metrics.HELD.track_inprogress():
+                yield
         finally:
             self._held[address] -= 1
             if not self._held[address]:

@@ -18,6 +18,7 @@ from server_kit import DEADLINE, JSON_BODY, PATH, ServerProcess, end, environmen
 
 import gs_pygame.server
 
+STOPPED = "gs-pygame serve: stopped; requests under way that were answered first: 0\n"
 Start = Callable[..., ServerProcess]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows neither signal between processes")
 
@@ -34,7 +35,7 @@ def listed(address: str) -> list[str]:
 @posix
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_prints_its_address_and_stops_cleanly(start: Start, tmp_path: Path, number: signal.Signals) -> None:
-    """One line with the real port; a signal ends it with code 0, quietly, and the database in one file.
+    """One line with the real port; a signal ends it with code 0 and a line, and the database in one file.
 
     A keep-alive connection that is still open does not hold it up.
     """
@@ -43,7 +44,7 @@ def test_it_prints_its_address_and_stops_cleanly(start: Start, tmp_path: Path, n
     assert process.address.startswith("http://127.0.0.1:")
     with httpx.Client(base_url=process.address, trust_env=False) as client:
         assert client.post(PATH, json=end()).status_code == 200
-        assert process.stop(lambda child: child.send_signal(number)) == (0, "", "")
+        assert process.stop(lambda child: child.send_signal(number)) == (0, "", STOPPED)
     assert [path.name for path in tmp_path.iterdir()] == ["gs_pygame_sessions.sqlite3"]
 
 
