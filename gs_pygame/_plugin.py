@@ -84,7 +84,7 @@ class SessionPlugin:
             clock.tick,
             self._boundary,
         )
-        about = about_json(self.settings.app_version, version())
+        about = about_json(self.settings.app, self.settings.app_version, version())
         folder = self.settings.folder
         with suppress(FileNotFoundError):  # there is no working directory
             folder = folder.absolute()  # a game may change it later

@@ -101,6 +101,7 @@ def end(request_id: str = "d_1", **changes: Any) -> dict[str, Any]:
                 "activeMs": 187_000,
                 "wallMs": 310_250,
                 "reason": "background",
+                "app": "Starfall",
                 "appVersion": "1.2",
                 "sdk": "gs_pygame 0.1.0",
                 "platform": "Linux",

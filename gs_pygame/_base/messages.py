@@ -112,7 +112,7 @@ class End:
     wall: float  # seconds from start to end, on the elapsed clock
     reason: str
     script_data: str  # JSON
-    about: str  # JSON: appVersion, sdk, platform, python, pygame of the run that played it
+    about: str  # JSON: app, appVersion, sdk, platform, python, pygame of the run that played it
     counters: str | None = None  # JSON: started, ended, delivered, rejected, dropped when the player left
 
     @property
@@ -171,9 +171,10 @@ class EndSessionResponse:
         return cls(value["sessionDuration"], value["scriptData"])
 
 
-def about_json(app_version: str | None, pygame: str) -> str:
+def about_json(app: str | None, app_version: str | None, pygame: str) -> str:
     """What a session's end says of the game and the machine it was played on."""
     about = {
+        "app": app,
         "appVersion": app_version,
         "sdk": f"gs_pygame {__version__}",
         "platform": sys.platform,

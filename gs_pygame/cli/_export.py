@@ -43,6 +43,7 @@ COLUMNS = (
     "counters",  # JSON
     "response",  # JSON: sessionDuration and scriptData of a delivered one
     "error",  # the server's words about a rejected one
+    "app",
 )
 """Stable: new ones come last. Their names are those of the wire."""
 

@@ -92,13 +92,14 @@ class Dispatcher:
         if player_id in (None, caller.player_id):
             return caller
         with self._store.transaction() as connection:
-            if _players.player_with_id(connection, str(player_id)) is None:
+            if _players.player_with_id(connection, caller.game, str(player_id)) is None:
                 raise RequestError({"playerId": "UNRECOGNISED"})
-            client = client_over_rest(connection, str(player_id), self._store.now())
-            return Caller(client, player_id, caller.game)
+            return Caller(
+                client_over_rest(connection, caller.game, str(player_id), self._store.now()), player_id, caller.game
+            )
 
-    def answer_over_rest(self, name: str, body: JSON, game: str) -> JSON:
-        """The answer to a request whose name the path says."""
+    def answer_over_rest(self, name: str, body: JSON, game: str = "") -> JSON:
+        """The answer to a request whose name the path says, and whose game key and secret say."""
         try:
             if body.get("@class") != f".{name}":
                 raise RequestError({"@class": f"must be .{name}"})
@@ -107,13 +108,13 @@ class Dispatcher:
             return {**envelope({**body, "@class": f".{name}"}), "error": error.fields}
         return self.answer(body, caller)
 
-    def waiting_end(self, name: str, body: JSON) -> EndSessionRequest | None:
+    def waiting_end(self, name: str, body: JSON, game: str = "") -> EndSessionRequest | None:
         """An end that waited on a disk, and says itself whose and how long it was: all that there is to do is to keep
         it. None for any other request. Does not block."""
         if name != "EndSessionRequest" or read_token(body) is not None or self._has_scripts(name):
             return None
         try:
-            return parse_request(body)
+            return parse_request(body, game)
         except RequestError:
             return None
 
@@ -121,17 +122,17 @@ class Dispatcher:
         code, response = self._cloud_code, f"{name.removesuffix('Request')}Response"
         return code is not None and (code.has(name) or code.has(response))
 
-    def connect(self, body: JSON, game: str) -> tuple[Caller, JSON]:
+    def connect(self, body: JSON, game: str = "") -> tuple[Caller, JSON]:
         """A client that has shown to know the secret, on any worker: as who it was, if it says so rightly. And what it
         is told of that; one that is not told of its player forgets them."""
         token, said = read_token(body), read_text(body.get("sessionId"))
         with self._store.transaction() as connection:
             self._store.take_turn(connection)  # its session may just be ending by itself
             now = self._store.now()
-            player_id = _players.player_of_token(connection, token) if token else None
-            client = _players.find_client(connection, said) if said else None
+            player_id = _players.player_of_token(connection, game, token) if token else None
+            client = _players.find_client(connection, game, said) if said else None
             if client is None or client.player_id not in (None, player_id):
-                client = _players.new_client(connection, player_id, now)
+                client = _players.new_client(connection, game, player_id, now)
             client = _players.logged_in(connection, _players.playing(connection, client, now), player_id)
             _players.seen(connection, [client.id], now)
         known = {"authToken": token, "userId": player_id} if player_id else {}
@@ -159,10 +160,10 @@ class Dispatcher:
         if token is None:
             return Caller(player_id=read_text(body.get("playerId")), game=game)
         with self._store.transaction() as connection:
-            player_id = _players.player_of_token(connection, token)
+            player_id = _players.player_of_token(connection, game, token)
             if player_id is None:
                 raise NOBODY
-            return Caller(client_over_rest(connection, player_id, self._store.now()), player_id, game)
+            return Caller(client_over_rest(connection, game, player_id, self._store.now()), player_id, game)
 
 
 def _session_of(caller: Caller, body: JSON) -> str | None:

@@ -1,5 +1,6 @@
 """Who plays: players, the tokens by which they come back, and clients with the session that each is in.
 
+`game`: the server's name for the game whose key and secret a request came with; empty where it has one game.
 Functions over a transaction of the store's. Times are microseconds since 1970.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
@@ -32,27 +33,33 @@ class Client:
     after an EndSessionRequest the next request starts another."""
 
     id: str
+    game: str
     player_id: str | None = None
     session_id: str | None = None
     started_at: int = 0
 
 
-def player_of_device(connection: Connection, device: str, display_name: str, now: int) -> tuple[Player, bool]:
+def player_of_device(
+    connection: Connection, game: str, device: str, display_name: str, now: int
+) -> tuple[Player, bool]:
     """The player of this device, and whether there was none before."""
-    known = connection.execute(select(players).where(players.c.device == device)).first()
+    known = connection.execute(select(players).where(players.c.game == game, players.c.device == device)).first()
     if known is not None:
         return Player(known.id, known.display_name), False
     made = Player(str(uuid.uuid4()), display_name)
-    row = {"id": made.id, "device": device, "display_name": display_name, "created_at": now}
+    row = {"id": made.id, "game": game, "device": device, "display_name": display_name, "created_at": now}
     connection.execute(players.insert().values(row))
     return made, True
 
 
-def register(connection: Connection, user_name: str, password_hash: str, display_name: str, now: int) -> Player | None:
+def register(
+    connection: Connection, game: str, user_name: str, password_hash: str, display_name: str, now: int
+) -> Player | None:
     """A new player; None if the name is taken."""
     made = Player(str(uuid.uuid4()), display_name, password_hash)
     row = {
         "id": made.id,
+        "game": game,
         "user_name": user_name,
         "password_hash": password_hash,
         "display_name": display_name,
@@ -66,12 +73,12 @@ def register(connection: Connection, user_name: str, password_hash: str, display
     return made
 
 
-def player_named(connection: Connection, user_name: str) -> Player | None:
-    return _player(connection, players.c.user_name == user_name)
+def player_named(connection: Connection, game: str, user_name: str) -> Player | None:
+    return _player(connection, game, players.c.user_name == user_name)
 
 
-def player_with_id(connection: Connection, id: str) -> Player | None:
-    return _player(connection, players.c.id == id)
+def player_with_id(connection: Connection, game: str, id: str) -> Player | None:
+    return _player(connection, game, players.c.id == id)
 
 
 def issue_token(connection: Connection, player_id: str, now: int) -> str:
@@ -81,20 +88,22 @@ def issue_token(connection: Connection, player_id: str, now: int) -> str:
     return token
 
 
-def player_of_token(connection: Connection, token: str) -> str | None:
-    found: str | None = connection.execute(select(tokens.c.player_id).where(tokens.c.digest == _digest(token))).scalar()
+def player_of_token(connection: Connection, game: str, token: str) -> str | None:
+    owner = players.join(tokens, tokens.c.player_id == players.c.id)
+    theirs = select(players.c.id).select_from(owner).where(tokens.c.digest == _digest(token), players.c.game == game)
+    found: str | None = connection.execute(theirs).scalar()
     return found
 
 
-def find_client(connection: Connection, id: str) -> Client | None:
-    row = connection.execute(select(clients).where(clients.c.id == id)).first()
+def find_client(connection: Connection, game: str, id: str) -> Client | None:
+    row = connection.execute(select(clients).where(clients.c.id == id, clients.c.game == game)).first()
     return None if row is None else _client(row)
 
 
-def new_client(connection: Connection, player_id: str | None, now: int, id: str | None = None) -> Client:
+def new_client(connection: Connection, game: str, player_id: str | None, now: int, id: str | None = None) -> Client:
     """A client that begins to play now."""
-    made = Client(id or str(uuid.uuid4()), player_id)
-    connection.execute(clients.insert().values(id=made.id, player_id=player_id, seen_at=now))
+    made = Client(id or str(uuid.uuid4()), game, player_id)
+    connection.execute(clients.insert().values(id=made.id, game=game, player_id=player_id, seen_at=now))
     return playing(connection, made, now)
 
 
@@ -127,7 +136,7 @@ def left(connection: Connection, before: int, limit: int) -> list[tuple[Client, 
 
 
 def _client(row: Row[Any]) -> Client:
-    return Client(row.id, row.player_id, row.session_id, row.started_at or 0)
+    return Client(row.id, row.game, row.player_id, row.session_id, row.started_at or 0)
 
 
 def _update(connection: Connection, client: Client) -> Client:
@@ -136,8 +145,8 @@ def _update(connection: Connection, client: Client) -> Client:
     return client
 
 
-def _player(connection: Connection, which: object) -> Player | None:
-    row = connection.execute(select(players).where(which)).first()  # type: ignore[arg-type]
+def _player(connection: Connection, game: str, which: ColumnElement[bool]) -> Player | None:
+    row = connection.execute(select(players).where(players.c.game == game, which)).first()
     return None if row is None else Player(row.id, row.display_name, row.password_hash)
 
 

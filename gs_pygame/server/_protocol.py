@@ -59,22 +59,42 @@ class Measured:
     active_ms: int | None = None
     wall_ms: int | None = None
     reason: str | None = None
+    app: str | None = None
+    app_version: str | None = None
+    platform: str | None = None
+    python: str | None = None
+    pygame: str | None = None
+    sdk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EndSessionRequest:
-    """A valid request. `script_data` is whole, with its `session` part as it came."""
+    """A valid request. `script_data` is whole, with its `session` part as it came. `game`: the server's name for the
+    game whose key and secret it came with, if it has names for them."""
 
     request_id: str
     player_id: str | None
     session: Measured
     script_data: JSON
+    game: str | None = None
 
     @property
     def owner(self) -> str:
         """Whose requestId it is: of the player or, unknown, of the installation. Those of an SDK are unique for no
         more than that (two clients that start in the same second count from 0)."""
-        return f"player {self.player_id}" if self.player_id else f"installation {self.session.installation_id}"
+        who = f"player {self.player_id}" if self.player_id else f"installation {self.session.installation_id}"
+        return f"{who} of {self.game}" if self.game else who
+
+    @property
+    def title(self) -> str | None:
+        """The game that it is listed under."""
+        return self.game or self.session.app
+
+    @property
+    def counters(self) -> Any:
+        """As they came; see counters_of()."""
+        measured = self.script_data.get("session")
+        return measured.get("counters") if isinstance(measured, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +145,8 @@ def encode(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-def parse_request(body: JSON) -> EndSessionRequest:
-    """Check a decoded body. Raises RequestError naming every field that is wrong."""
+def parse_request(body: JSON, game: str | None = None) -> EndSessionRequest:
+    """Check a decoded body of `game`. Raises RequestError naming every field that is wrong."""
     wrong: dict[str, str] = {}
     if body.get("@class") != _REQUEST_CLASS:
         wrong["@class"] = f"must be {_REQUEST_CLASS}"
@@ -142,7 +162,7 @@ def parse_request(body: JSON) -> EndSessionRequest:
         raise RequestError(wrong)
     measured = script_data.get("session")
     session = _measured(measured) if isinstance(measured, dict) else Measured()
-    return EndSessionRequest(request_id, read_text(body.get("playerId")), session, script_data)
+    return EndSessionRequest(request_id, read_text(body.get("playerId")), session, script_data, game or None)
 
 
 def parse_script_data(body: JSON) -> JSON:
@@ -183,6 +203,14 @@ def session_item(request: EndSessionRequest, received_at: int) -> JSON:
         "receivedAt": format_micros(received_at),
         "requestId": request.request_id,
         "scriptData": own_data(request),
+        "game": request.title,
+        "app": session.app,
+        "appVersion": session.app_version,
+        "platform": session.platform,
+        "python": session.python,
+        "pygame": session.pygame,
+        "sdk": session.sdk,
+        "counters": request.counters,
     }
 
 
@@ -193,8 +221,7 @@ def own_data(request: EndSessionRequest) -> JSON:
 
 def counters_of(request: EndSessionRequest) -> Counters | None:
     """The counters that came along. None if there were none."""
-    measured = request.script_data.get("session")
-    counters = measured.get("counters") if isinstance(measured, dict) else None
+    counters = request.counters
     if not isinstance(counters, dict):
         return None
     return Counters(
@@ -232,6 +259,12 @@ def _measured(value: JSON) -> Measured:
         active_ms=_integer(value.get("activeMs"), 0, _MAX_MS),
         wall_ms=_integer(value.get("wallMs"), 0, _MAX_MS),
         reason=read_text(value.get("reason")),
+        app=read_text(value.get("app")),
+        app_version=read_text(value.get("appVersion")),
+        platform=read_text(value.get("platform")),
+        python=read_text(value.get("python")),
+        pygame=read_text(value.get("pygame")),
+        sdk=read_text(value.get("sdk")),
     )
 
 

@@ -49,7 +49,7 @@ _MAX_NAME = 255  # characters of a user's, a device's or an event's name
 @dataclass(slots=True)
 class Caller:
     """Who asks. `client`: the connection, or over REST whoever came with a token; None is whoever knows the secret, who
-    may speak for any player, and need not say for which. `game`: whose secret that is, as the server calls it."""
+    may speak for any player, and need not say for which. `game`: as in `_players`."""
 
     client: Client | None = None
     player_id: str | None = None
@@ -75,7 +75,7 @@ class Requests:
     def end_of_itself(self, connection: Connection, client: Client, at: int, reason: str) -> Client:
         """A session that nobody asked to end."""
         measured = replace(_by_our_clock(Measured(), client, at), reason=reason)
-        end = EndSessionRequest(f"end of {client.session_id}", client.player_id, measured, {})
+        end = EndSessionRequest(f"end of {client.session_id}", client.player_id, measured, {}, client.game or None)
         self._store.record_within(connection, [(end, response(end))])
         return _players.ended(connection, client)
 
@@ -87,7 +87,9 @@ class Requests:
 
         def process(finish: Finish) -> JSON:
             with self._store.transaction() as connection:
-                player, new = _players.player_of_device(connection, f"{system} {device}", shown, self._store.now())
+                player, new = _players.player_of_device(
+                    connection, caller.game, f"{system} {device}", shown, self._store.now()
+                )
                 answer = self._log_in(connection, body, caller, player, new)
             return finish(answer)
 
@@ -100,7 +102,7 @@ class Requests:
         def process(finish: Finish) -> JSON:
             hashed = self._passwords.hash(password)
             with self._store.transaction() as connection:
-                player = _players.register(connection, name, hashed, shown, self._store.now())
+                player = _players.register(connection, caller.game, name, hashed, shown, self._store.now())
                 if player is None:
                     raise RequestError({"USERNAME": "TAKEN"})
                 answer = self._log_in(connection, body, caller, player, True)
@@ -112,16 +114,16 @@ class Requests:
         name, password = _texts(body, "userName", "password")
 
         def process(finish: Finish) -> JSON:
-            player = self._player_with_password(name, password)
+            player = self._player_with_password(caller.game, name, password)
             with self._store.transaction() as connection:
                 answer = self._log_in(connection, body, caller, player, False)
             return finish(answer)
 
         return process
 
-    def _player_with_password(self, name: str, password: str) -> Player:
+    def _player_with_password(self, game: str, name: str, password: str) -> Player:
         with self._store.transaction() as connection:
-            player = _players.player_named(connection, name)
+            player = _players.player_named(connection, game, name)
         hashed = player.password_hash if player else None
         nobodys = self._nobodys
         try:
@@ -140,7 +142,7 @@ class Requests:
     def _log_in(self, connection: Connection, body: JSON, caller: Caller, player: Player, new: bool) -> JSON:
         """A session starts with the login, unless the client was in one that was nobody's; another player's ends."""
         now = self._store.now()
-        client = caller.client or client_over_rest(connection, player.id, now)
+        client = caller.client or client_over_rest(connection, caller.game, player.id, now)
         if client.player_id not in (None, player.id) and client.session_id is not None:
             client = self.end_of_itself(connection, client, now, "explicit")
         client = _players.logged_in(connection, _players.playing(connection, client, now), player.id)
@@ -163,11 +165,11 @@ class Requests:
         a disk says so in its own words)."""
         if caller.client is not None:
             _player_of(caller)
-        request = replace(parse_request(body), player_id=caller.player_id)
+        request = replace(parse_request(body, caller.game), player_id=caller.player_id)
         with self._store.reading() as connection:
             first = self._store.first_answer(connection, request)
             if caller.client is not None:  # it may have another connection, or have ended by itself
-                caller.client = _players.find_client(connection, caller.client.id)
+                caller.client = _players.find_client(connection, caller.game, caller.client.id)
 
         def process(finish: Finish) -> JSON:
             measured = self._measured(request, caller.client)
@@ -200,7 +202,7 @@ class Requests:
         request_id, key = _texts(body, "requestId", field)
         parse_script_data(body)
         row = {
-            "owner": f"player {player_id}",
+            "owner": f"player {player_id} of {caller.game}" if caller.game else f"player {player_id}",
             "request_id": request_id,
             "received_at": self._store.now(),
             "player_id": player_id,
@@ -224,7 +226,7 @@ class Requests:
         def process(finish: Finish) -> JSON:
             with self._store.transaction() as connection:
                 self._play(connection, caller)
-                player = _players.player_with_id(connection, player_id)
+                player = _players.player_with_id(connection, caller.game, player_id)
             shown = player.display_name if player else ""
             return finish({**envelope(body), "userId": player_id, "displayName": shown, "scriptData": {}})
 
@@ -275,12 +277,12 @@ def _player_of(caller: Caller) -> str:
     return caller.player_id
 
 
-def client_over_rest(connection: Connection, player_id: str, now: int) -> Client:
+def client_over_rest(connection: Connection, game: str, player_id: str, now: int) -> Client:
     """Where a player has one session at a time."""
     id = f"rest {player_id}"
-    known = _players.find_client(connection, id)
+    known = _players.find_client(connection, game, id)
     if known is None:
-        return _players.new_client(connection, player_id, now, id)
+        return _players.new_client(connection, game, player_id, now, id)
     _players.seen(connection, [id], now)
     return known
 

@@ -170,6 +170,7 @@ def _row(request: EndSessionRequest, answer: JSON, received_at: int) -> dict[str
         "owner": request.owner,
         "request_id": request.request_id,
         "received_at": received_at,
+        "game": request.game,
         "player_id": request.player_id,
         **{name: getattr(request.session, name) for name in _measured_names},
         "script_data": encode(request.script_data),
@@ -184,6 +185,7 @@ def _received(row: Row[Any]) -> Received:
         player_id=values["player_id"],
         session=Measured(**{name: values[name] for name in _measured_names}),
         script_data=json.loads(values["script_data"]),
+        game=values["game"],
     )
     return Received(request, values["received_at"])
 

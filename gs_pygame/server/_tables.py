@@ -1,8 +1,8 @@
-"""The tables on disk."""
+"""The tables on disk. Whoever changes them adds a revision to `migrations/versions`."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, UniqueConstraint
 
 metadata = MetaData()
 
@@ -12,6 +12,7 @@ sessions = Table(
     Column("owner", Text, primary_key=True),  # within whom a requestId is one: see EndSessionRequest.owner
     Column("request_id", Text, primary_key=True),
     Column("received_at", BigInteger, nullable=False, unique=True),  # microseconds since 1970
+    Column("game", Text),
     Column("player_id", Text),
     Column("id", Text),
     Column("previous_id", Text),
@@ -22,6 +23,12 @@ sessions = Table(
     Column("active_ms", BigInteger),
     Column("wall_ms", BigInteger),
     Column("reason", Text),
+    Column("app", Text),
+    Column("app_version", Text),
+    Column("platform", Text),
+    Column("python", Text),
+    Column("pygame", Text),
+    Column("sdk", Text),
     Column("script_data", Text, nullable=False),  # JSON, whole, as it came
     Column("answer", Text, nullable=False),  # JSON, what a repeat gets again
 )
@@ -57,11 +64,14 @@ players = Table(
     "players",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("user_name", Text, unique=True),
-    Column("device", Text, unique=True),  # its system and id; a player has a name or a device
+    Column("game", Text, nullable=False),  # empty where the server has one game
+    Column("user_name", Text),
+    Column("device", Text),  # its system and id; a player has a name or a device
     Column("password_hash", Text),
     Column("display_name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),  # microseconds since 1970, as all times below
+    UniqueConstraint("game", "user_name", name="players_by_user_name"),
+    UniqueConstraint("game", "device", name="players_by_device"),
 )
 
 tokens = Table(  # what a player's SDK keeps to come back without a password
@@ -76,6 +86,7 @@ clients = Table(  # an SDK's connection by its sessionId, which outlives a socke
     "clients",
     metadata,
     Column("id", Text, primary_key=True),
+    Column("game", Text, nullable=False),
     Column("player_id", Text),
     Column("session_id", Text),  # of the session that is played; an EndSessionRequest ends it
     Column("started_at", BigInteger),  # of that session
@@ -93,6 +104,8 @@ events = Table(
     Column("key", Text, nullable=False),
     Column("body", Text, nullable=False),  # JSON, whole, as it came
 )
+
+Index("sessions_by_player", sessions.c.player_id, sessions.c.received_at)
 
 # Gaps are found in the index alone; the rows, with all their script data, are not read.
 Index("sessions_by_number", sessions.c.installation_id, sessions.c.number, sessions.c.id)

@@ -36,6 +36,7 @@ COLUMNS = [
     "counters",
     "response",
     "error",
+    "app",
 ]
 
 

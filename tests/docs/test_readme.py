@@ -133,7 +133,7 @@ def test_the_server_gets_what_is_shown(tmp_path: Path) -> None:
     for request in (sent, shown):
         assert request["requestId"] == f"d_{request['scriptData']['session']['id']}"
         assert request["playerId"] == request["scriptData"]["session"]["installationId"]
-    fixed = ("number", "previousId", "reason", "counters", "appVersion", "sdk")
+    fixed = ("number", "previousId", "reason", "counters", "app", "appVersion", "sdk")
     assert [sent["scriptData"]["session"][name] for name in fixed] == [
         shown["scriptData"]["session"][name] for name in fixed
     ]

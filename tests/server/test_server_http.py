@@ -50,6 +50,14 @@ def test_an_end_is_answered_and_listed(client: httpx.Client) -> None:
         "reason": "background",
         "requestId": "d_1",
         "scriptData": {"level": 3},
+        "game": "Starfall",
+        "app": "Starfall",
+        "appVersion": "1.2",
+        "platform": "Linux",
+        "python": "3.11.7",
+        "pygame": "2.6.1",
+        "sdk": "gs_pygame 0.1.0",
+        "counters": None,
     }
     assert datetime.strptime(received, "%Y-%m-%dT%H:%M:%S.%fZ")
     assert len(received) == len("2026-10-30T14:05:10.250000Z")

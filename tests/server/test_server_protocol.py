@@ -43,6 +43,12 @@ def test_a_complete_request_is_read_whole() -> None:
         active_ms=187_000,
         wall_ms=310_250,
         reason="background",
+        app="Starfall",
+        app_version="1.2",
+        platform="Linux",
+        python="3.11.7",
+        pygame="2.6.1",
+        sdk="gs_pygame 0.1.0",
     )
     assert request.script_data == end()["scriptData"]
 
@@ -254,6 +260,14 @@ def test_a_session_item_has_exactly_the_documented_names() -> None:
         "receivedAt",
         "requestId",
         "scriptData",
+        "game",
+        "app",
+        "appVersion",
+        "platform",
+        "python",
+        "pygame",
+        "sdk",
+        "counters",
     ]
     assert item["scriptData"] == {"level": 3} == own_data(parse_request(end()))
     assert item["receivedAt"].endswith(".000001Z")
