@@ -80,8 +80,9 @@ def create_app(
 
     Without `secret` every secret is accepted; without `api_key` every key is. `games`: several games instead, each by
     its own. `public_url`: where clients that come by WebSocket are sent to, like https://play.example.com. `rules`: who
-    may speak to it at all. `cloud_code`: the scripts that requests and responses go through; it does not close them. `end_after`: seconds
-    without a connection after which a session ends by itself, at the moment when its client went; None: never.
+    may speak to it at all. `cloud_code`: the scripts that requests and responses go through; it does not close them.
+    `end_after`: seconds without a connection after which a session ends by itself, at the moment when its client went;
+    None: never.
     """
     dispatcher = Dispatcher(store, cloud_code)
     known = Games(games or [Game("", api_key, secret)])
