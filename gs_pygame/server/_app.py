@@ -83,11 +83,10 @@ def create_app(
     """The server as an ASGI application. It does not close `store`.
 
     Without `secret` every secret is accepted; without `api_key` every key is. `games`: several games instead, each by
-    its own; a request has its game's name in `request.state.game`. `public_url`: where clients that come by
-    WebSocket are sent to, like https://play.example.com. `rules`: who may speak to it at all.
-    `cloud_code`: the scripts that requests and responses go through; it does not close them. `end_after`: seconds
-    without a connection after which a session ends by itself, at the moment when its client went; None: never.
-    `retention`: seconds that what was received is kept; None: for ever.
+    its own. `public_url`: where clients that come by WebSocket are sent to, like https://play.example.com. `rules`: who
+    may speak to it at all. `cloud_code`: the scripts that requests and responses go through; it does not close them.
+    `end_after`: seconds without a connection after which a session ends by itself, at the moment when its client went;
+    None: never. `retention`: seconds that what was received is kept; None: for ever.
     """
     dispatcher = Dispatcher(store, cloud_code)
     known = Games(games or [Game("", api_key, secret)])
@@ -146,7 +145,7 @@ class _Site:
     async def call(self, request: Request) -> Response:
         """A request of a game's. 403 wrong key or secret, 404 another request, 413 too long, 400 no JSON object."""
         path = request.path_params
-        game = request.state.game = self.games.game_of(path.get("api_key"), path["secret"])
+        game = self.games.game_of(path.get("api_key"), path["secret"])
         if game is None:
             raise HTTPException(403, "The API key or the secret is wrong.")
         name = path["request_type"]

@@ -95,17 +95,20 @@ class _Server(uvicorn.Server):
         self._health.drain()
         connections = [one for one in self.server_state.connections if isinstance(one, Protocol)]
         cycles = [one.cycle for one in connections if one.cycle is not None and not one.cycle.response_complete]
-        begun = len(cycles) + self._health.answering
+        over_sockets = self._health.answering
         for connection in connections:
             connection.shutdown()
         limit = time.monotonic() + DRAINING
         while (left := self._left(cycles)) and time.monotonic() < limit:
             await asyncio.sleep(_LOOK)
-        self.drained = Drained(max(0, begun - left), left)
+        answered = sum(cycle.response_complete for cycle in cycles)
+        self.drained = Drained(answered + max(0, over_sockets - self._health.answering), left)
         await super().shutdown(sockets)
 
     def _left(self, cycles: list[RequestResponseCycle]) -> int:
-        return sum(not cycle.response_complete for cycle in cycles) + int(self._health.answering)
+        """Those that somebody still waits for."""
+        waited_for = sum(not (cycle.response_complete or cycle.disconnected) for cycle in cycles)
+        return waited_for + int(self._health.answering)
 
 
 @contextmanager

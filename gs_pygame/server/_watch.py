@@ -24,7 +24,7 @@ _GONE = 499  # nobody was there any more to be answered; nginx's number for it
 
 def log_to_stderr() -> None:
     """Show the access log there, and nowhere else."""
-    access.addHandler(logging.StreamHandler(sys.stderr))
+    access.handlers = [logging.StreamHandler(sys.stderr)]
     access.setLevel(logging.INFO)
     access.propagate = False
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from server_kit import PATH, counters, end, ends, eventually, listening, numbered, record
+from server_kit import DEADLINE, PATH, counters, end, ends, eventually, listening, numbered, record
 from sqlalchemy import func, select
 
 from gs_pygame.server import Store, _erasure, create_app
@@ -157,5 +157,5 @@ def test_a_server_keeps_no_longer_than_it_was_told(store: Store, clock: list[int
     record(store, *ends([2]))
     with listening(create_app(store, retention=1_800.0)) as address:
         eventually(lambda: [received.request.session.number for received in store.latest(9)] == [2])
-        httpx.post(f"{address}{PATH}", json=end("new"), trust_env=False).raise_for_status()
+        httpx.post(f"{address}{PATH}", json=end("new"), trust_env=False, timeout=DEADLINE).raise_for_status()
     assert store.totals().sessions == 2

@@ -55,13 +55,16 @@ def test_probes_need_no_token_and_no_name(store: Store) -> None:
     """A balancer asks by an address; the metrics are for who has the token."""
     rules = Rules(hosts=frozenset({"sessions.example.com"}), admin=digest_of("token"))
     with listening(create_app(store, rules=rules)) as address:
-        assert httpx.get(address + "/healthz", trust_env=False).status_code == 200
-        assert httpx.get(address + "/readyz", trust_env=False).status_code == 200
-        assert httpx.get(address + "/metrics", trust_env=False).status_code == 421
+        assert httpx.get(address + "/healthz", trust_env=False, timeout=DEADLINE).status_code == 200
+        assert httpx.get(address + "/readyz", trust_env=False, timeout=DEADLINE).status_code == 200
+        assert httpx.get(address + "/metrics", trust_env=False, timeout=DEADLINE).status_code == 421
         headers = {"Host": "sessions.example.com"}
-        assert httpx.get(address + "/metrics", headers=headers, trust_env=False).status_code == 401
+        assert httpx.get(address + "/metrics", headers=headers, trust_env=False, timeout=DEADLINE).status_code == 401
         headers["Authorization"] = "Bearer token"
-        assert "gs_pygame_shed_total" in httpx.get(address + "/metrics", headers=headers, trust_env=False).text
+        assert (
+            "gs_pygame_shed_total"
+            in httpx.get(address + "/metrics", headers=headers, trust_env=False, timeout=DEADLINE).text
+        )
 
 
 def test_a_database_that_is_gone(client: httpx.Client, store: Store) -> None:
@@ -96,7 +99,7 @@ def test_who_is_being_stopped_says_so(store: Store) -> None:
     app = create_app(store)
     with listening(app) as address:
         app.state.health.drain()
-        answer = httpx.get(address + "/readyz", trust_env=False)
+        answer = httpx.get(address + "/readyz", trust_env=False, timeout=DEADLINE)
     assert (answer.status_code, answer.text) == (503, "The server is being stopped.\n")
 
 

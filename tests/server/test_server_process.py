@@ -158,7 +158,7 @@ def test_it_never_says_a_secret(start: Start, monkeypatch: pytest.MonkeyPatch) -
         "/hush3/rs/device/hush1/EndSessionRequest",
         "/hush3/hush1",
     ):
-        httpx.post(process.address + path, content=b"{", headers=JSON_BODY, trust_env=False)
+        httpx.post(process.address + path, content=b"{", headers=JSON_BODY, trust_env=False, timeout=DEADLINE)
     with socket.create_connection(("127.0.0.1", int(process.address.rpartition(":")[2]))) as raw:
         raw.settimeout(DEADLINE)
         raw.sendall(b"POST /rs/device/hush1/ nonsense\r\n\r\n")

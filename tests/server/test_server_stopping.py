@@ -116,7 +116,7 @@ def test_workers_share_a_database(start: Start, kind: str, request: pytest.Fixtu
     another takes its place."""
     url = "sqlite:///shared.sqlite3" if kind == "sqlite" else request.getfixturevalue("postgresql")()
     process = start("--port", "0", "--workers", "2", "--database", url)
-    eventually(lambda: httpx.get(process.address + "/readyz", trust_env=False).status_code == 200)
+    eventually(lambda: httpx.get(process.address + "/readyz", trust_env=False, timeout=DEADLINE).status_code == 200)
     acknowledged: set[str] = set()
     stop = threading.Event()
 
@@ -162,7 +162,7 @@ def test_workers_end_with_their_parent(start: Start) -> None:
     """However it ends."""
     process = start("--port", "0", "--workers", "2")
     eventually(lambda: len(children(process)) == 2)
-    eventually(lambda: httpx.get(process.address + "/readyz", trust_env=False).status_code == 200)
+    eventually(lambda: httpx.get(process.address + "/readyz", trust_env=False, timeout=DEADLINE).status_code == 200)
     workers = children(process)
     process.child.kill()
     eventually(lambda: not any(lives(pid) for pid in workers))
