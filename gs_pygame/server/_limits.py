@@ -56,15 +56,23 @@ EXPECTED = 500.0
 """Requests a second that are assumed of a server that has not answered any yet."""
 
 _RECENT = 2.0  # seconds under way that the pace is an average of: long enough for a slow disk, short enough for a burst
-_RETRY_AFTER = (5, 60)  # seconds: those that were refused together come back apart, and on the whole before a minute
+RETRY_AFTER = (5, 60)
+"""Seconds: those that were refused together come back apart, and on the whole before a minute. Where more come than can
+be answered, it is as many times longer (at most LONGEST): who comes back too early is refused again."""
+
+LONGEST = 3600
+"""Seconds; the plugin waits no longer than that, whatever it is told."""
+
 
 _KEY = re.compile(r"/([^/]+)/rs/|(?:/at)?/ws/(?:secure/)?[^/]+/([^/]+)")
 _CALL = re.compile(r"(?:/[^/]+)?/rs/")
 
 
-def retry_after() -> int:
-    """Seconds after which a client should come again; not all at the same moment."""
-    return random.randint(*_RETRY_AFTER)
+def retry_after(overload: float = 1.0) -> int:
+    """Seconds after which a client should come again; not all at the same moment. `overload`: how many come for each
+    that is answered."""
+    soonest, latest = RETRY_AFTER
+    return random.randint(soonest, min(LONGEST, round(latest * overload)))
 
 
 class Limits:
@@ -89,7 +97,8 @@ class Limits:
             return await self._app(scope, receive, send)
         if self._pace.is_full():
             _metrics.SHED.inc()
-            refusal = _refusal(503, "The server has too much to do. Try again later.", retry_after())
+            wait = retry_after(self._pace.overload())
+            refusal = _refusal(503, "The server has too much to do. Try again later.", wait)
             return await refusal(scope, receive, send)
         return await self._do(scope, receive, send)
 
@@ -133,6 +142,7 @@ class Pace:
         self._under_way = 0
         self._busy = _RECENT  # seconds, the latest count most
         self._finished = EXPECTED * _RECENT  # in these
+        self._refused = 0.0
         self._looked = 0.0
 
     def is_full(self) -> bool:
@@ -140,6 +150,11 @@ class Pace:
             return False
         self._look()
         return self._under_way >= SOON * self._finished / self._busy
+
+    def overload(self) -> float:
+        """One is refused: how many come, lately, for each that is answered."""
+        self._refused += 1
+        return 1 + self._refused / max(1.0, self._finished)
 
     def begin(self) -> None:
         self._look()
@@ -157,6 +172,7 @@ class Pace:
             kept = math.exp(-passed / _RECENT)
             self._busy = self._busy * kept + passed
             self._finished *= kept
+            self._refused *= kept
         self._looked = now
 
 
