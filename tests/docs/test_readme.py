@@ -1,5 +1,5 @@
-"""What README, CONTRIBUTING and the server's page show is true: each block of code is run, and a game with each library of
-others."""
+"""What README, CONTRIBUTING and the server's page show is true: each block of code is run, and a game with each library
+of others."""
 
 from __future__ import annotations
 
