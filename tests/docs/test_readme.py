@@ -1,4 +1,5 @@
-"""What README and CONTRIBUTING show is true: each block of code is run, and a game with each library of others."""
+"""What README, CONTRIBUTING and the server's page show is true: each block of code is run, and a game with each library
+of others."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ from docs_kit import GAMES, ROOT, Block, blocks, text_of
 
 import gs_pygame
 from gs_pygame import Session, Status
+from gs_pygame.server import ServerConfig
 from gs_pygame.server._cloud_code import Call, CloudCode
+from gs_pygame.server._config_file import read_config
 from gs_pygame.testing import FaultServer, Player, ended
 
 DEADLINE = 60  # seconds; only a broken program takes so long
@@ -97,7 +100,19 @@ def test_every_block_is_run() -> None:
         ("sh", "waits"),  # for a person, or installs: see test_commands.py
         ("text", "scenario"),
         ("text", "map"),  # see test_contributing.py
+        ("toml", ""),
+        ("caddyfile", ""),  # these three were tried by hand, with the versions that their page says
+        ("nginx", ""),
+        ("ini", ""),
     }
+
+
+def test_the_settings_are_settings(tmp_path: Path) -> None:
+    """Each file for the server is one that it reads."""
+    for block in blocks("toml"):
+        path = tmp_path / "server.toml"
+        path.write_text(block.code, "utf-8")
+        assert ServerConfig(**{"database": "sqlite://", **read_config(path)}).port == 8765
 
 
 def test_the_cloud_code_is_run(tmp_path: Path) -> None:
