@@ -25,6 +25,7 @@ from ._protocol import encode
 COOKIE = "gs_pygame_admin"
 LOGIN = "/login"
 
+_PAGES = ("/", "/player")  # for people, who are asked for the token in a form
 _COOKIE_AGE = 30 * 24 * 3600  # seconds
 _MAX_FORM = 4096  # bytes
 _GAMES = re.compile(r"(/[^/]+)?/rs/|(/at)?/ws/")  # what games call: key and secret decide there
@@ -75,7 +76,7 @@ class Admission:
             return None
         if self._rules.admin is None or self._is_admin(headers):
             return None
-        if scope["path"] == "/":
+        if scope["path"] in _PAGES:
             return _login_page("")
         refusal = _sentence(401, "This needs the admin token: Authorization: Bearer TOKEN.")
         refusal.headers["WWW-Authenticate"] = "Bearer"

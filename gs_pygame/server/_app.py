@@ -4,7 +4,7 @@
     WebSocket /ws/{credential}/{api_key}
     GET  /sessions?after=RECEIVED_AT&limit=N
     GET  /gaps
-    GET  /
+    GET  /, /player?id=PLAYER: the pages for people
 
 `/gaps` lists the installations whose sessions 1, 2, 3 ... are not all here, or whose numbers several sessions bear:
 `installationId, playerId, received, last, missing, missingCount, open, queued, rejected, dropped, unaccounted,
@@ -35,9 +35,9 @@ from starlette.routing import Route, WebSocketRoute
 
 from ._admission import ANYBODY, Admission, Rules
 from ._cloud_code import CloudCode
+from ._dashboard import Dashboard
 from ._dispatch import Dispatcher
 from ._gaps import gap_item
-from ._pages import PAGE_HEADERS, render_page
 from ._protocol import (
     MAX_BODY,
     BodyError,
@@ -48,12 +48,12 @@ from ._protocol import (
     session_item,
 )
 from ._recorder import UNAVAILABLE, Recorder
+from ._rollups import keep_rolled_up
 from ._store import Store
 from ._websocket import GameSocket
 
 log = logging.getLogger("gs_pygame.server")
 
-_PAGE_ROWS = 50
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
 _GAPS = 100
@@ -85,15 +85,16 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        ending = asyncio.create_task(socket.end_left(end_after)) if end_after is not None else None
+        turns = [socket.keep_seen() if end_after is None else socket.end_left(end_after), keep_rolled_up(store)]
+        tasks = [asyncio.create_task(turn) for turn in turns]
         yield
-        if ending is not None:
-            ending.cancel()
+        for task in tasks:
+            task.cancel()
 
     app = Starlette(
         lifespan=lifespan,
         routes=[
-            Route("/", site.page),
+            *Dashboard(store).routes(),
             Route("/sessions", site.sessions),
             Route("/gaps", site.gaps),
             Route(call, site.call, methods=["POST"]),
@@ -146,15 +147,6 @@ class _Site:
     async def gaps(self, _request: Request) -> Response:
         """The installations with numbers missing or repeated."""
         return _json([gap_item(gap) for gap in await run_in_threadpool(self.store.gaps, _GAPS)])
-
-    async def page(self, _request: Request) -> Response:
-        """The page for people."""
-        html = await run_in_threadpool(self._render)
-        content = html.encode("utf-8", "replace")  # half a surrogate pair has no UTF-8
-        return Response(content, media_type="text/html", headers=PAGE_HEADERS)
-
-    def _render(self) -> str:
-        return render_page(self.store.latest(_PAGE_ROWS), self.store.totals(), self.store.gap_totals())
 
 
 def _matches(expected: str | None, given: str | None) -> bool:
