@@ -19,7 +19,7 @@ from ._gaps import GapTotals
 from ._histogram import quantile
 from ._rollups import MONTH, RETURNS, player_key, read_counts
 from ._store import Store
-from ._tables import clients, days, newcomers, player_days, rollup, sessions
+from ._tables import clients, days, labels, newcomers, player_days, rollup, sessions
 
 SEEN = 60
 """Seconds since a client was there, for which it counts as playing."""
@@ -134,7 +134,8 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """`behind`: seconds for which the oldest session that is not added up has been waiting."""
+    """`behind`: seconds for which the oldest session that is not added up has been waiting. `is_empty`: no session has
+    ever come."""
 
     choices: Choices
     total: Sums
@@ -146,6 +147,7 @@ class Overview:
     playing: list[Playing]
     playing_count: int
     behind: float
+    is_empty: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,7 @@ def overview(store: Store, view: View, playing_shown: int) -> Overview:
         kinds, total = _sums_by_kind(chosen), Sums()
         for sums in kinds.values():
             total.add(sums)
-        gaps, behind = _state(connection, now)
+        gaps, behind, is_empty = _state(connection, now)
         playing, playing_count = _playing(connection, view, now, playing_shown)
         return Overview(
             choices=Choices(_games(connection, view), _named(rows, "version"), _named(rows, "platform")),
@@ -181,6 +183,7 @@ def overview(store: Store, view: View, playing_shown: int) -> Overview:
             playing=playing,
             playing_count=playing_count,
             behind=behind,
+            is_empty=is_empty,
         )
 
 
@@ -189,18 +192,9 @@ def latest_sessions(
 ) -> list[Shown]:
     """At most `limit` sessions received within the view and before (exclusive) `before`, newest first."""
     received = sessions.c.received_at
-    found = select(received).where(received >= view.first * _DAY, received < (view.last + 1) * _DAY)
-    if before is not None:
-        found = found.where(received < before)
-    if player_id is not None:
-        found = found.where(sessions.c.player_id == player_id)
-    title = func.coalesce(sessions.c.game, sessions.c.app)
-    named = ((title, view.game), (sessions.c.app_version, view.version), (sessions.c.platform, view.platform))
-    found = found.where(*(column == name for column, name in named if name is not None))
-    page = found.order_by(received.desc()).limit(limit).subquery()
-    columns = (
+    found = select(
         received,
-        title.label("game"),
+        func.coalesce(sessions.c.game, sessions.c.app).label("game"),
         sessions.c.player_id,
         sessions.c.number,
         sessions.c.started_at,
@@ -211,10 +205,17 @@ def latest_sessions(
         sessions.c.platform,
         sessions.c.script_data,
     )
+    if player_id is not None:
+        found = found.where(sessions.c.player_id == player_id)
+    asked = _is_in(view, labels)
+    if asked:
+        received = labels.c.received_at
+        found = found.join(labels, received == sessions.c.received_at).where(*asked)
+    found = found.where(received >= view.first * _DAY, received < (view.last + 1) * _DAY)
+    if before is not None:
+        found = found.where(received < before)
     with store.reading() as connection:
-        rows = connection.execute(
-            select(*columns).join(page, page.c.received_at == received).order_by(received.desc())
-        ).all()
+        rows = connection.execute(found.order_by(received.desc()).limit(limit)).all()
     return [_shown(row) for row in rows]
 
 
@@ -277,6 +278,7 @@ def _sums_by(names: Iterable[tuple[str, Sums]]) -> dict[str, Sums]:
 
 
 def _is_in(view: View, table: Any) -> list[ColumnElement[bool]]:
+    """For a table that has the labels of games, versions and platforms."""
     named = ((table.c.game, view.game), (table.c.version, view.version), (table.c.platform, view.platform))
     return [column == name for column, name in named if name is not None]
 
@@ -327,13 +329,14 @@ def _returns(connection: Connection, view: View, today: int) -> list[Return]:
     return found
 
 
-def _state(connection: Connection, now: int) -> tuple[GapTotals, float]:
+def _state(connection: Connection, now: int) -> tuple[GapTotals, float, bool]:
     state = connection.execute(select(rollup)).first()
     received = sessions.c.received_at
     waiting = select(func.min(received)).where(received > (state.received_at if state else 0))
     oldest = connection.execute(waiting).scalar()
     gaps = GapTotals(*json.loads(state.gaps)) if state else GapTotals(0, 0, 0, 0)
-    return gaps, 0.0 if oldest is None else max(0, now - oldest) / _SECOND
+    behind = 0.0 if oldest is None else max(0, now - oldest) / _SECOND
+    return gaps, behind, state is None and oldest is None
 
 
 def _playing(connection: Connection, view: View, now: int, limit: int) -> tuple[list[Playing], int]:

@@ -111,7 +111,7 @@ def render_dashboard(
         total=total,
         gaps=overview.gaps,
         choices=overview.choices,
-        is_empty=not (sessions or total.sessions or overview.playing or address != Address()),
+        is_empty=overview.is_empty and not overview.playing,
         is_today=view.last == today,
         last=days[-1],
         day_count=len(days),

@@ -13,7 +13,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from ._histogram import bucket
 from ._protocol import encode, parse_micros
 from ._recorder import UNAVAILABLE
 from ._store import Store
-from ._tables import days, newcomers, player_days, rollup, sessions
+from ._tables import days, labels, newcomers, player_days, rollup, sessions
 
 BATCH = 500
 """Sessions of a commit: so long (some 30 ms) an end that comes meanwhile waits for it."""
@@ -89,8 +89,7 @@ class _Day:
         return [*sums, encode(self.reasons), encode(self.lengths), encode(self.lateness)]
 
 
-@dataclass(frozen=True, slots=True)
-class _PlayerDay:
+class _PlayerDay(NamedTuple):
     """What a row of `player_days` says of its day."""
 
     sessions: int = 0
@@ -148,6 +147,8 @@ def roll_up(store: Store, limit: int = BATCH) -> int:
         if not rows:
             return 0
         ended = [_Ended.of(row) for row in rows]
+        names = ("received_at", "game", "version", "platform")
+        connection.execute(labels.insert(), [{name: getattr(one, name) for name in names} for one in ended])
         _add_to_days(connection, ended)
         _add_to_players(connection, ended)
         last = rows[-1].received_at
@@ -173,6 +174,16 @@ def forget(connection: Connection, player_ids: Sequence[str]) -> None:
         connection.execute(table.delete().where(table.c.player_id.in_(ids)))
 
 
+def forget_before(connection: Connection, received_at: int) -> None:
+    """Sessions that were received before are in the store no more. What they added up to stays."""
+    connection.execute(labels.delete().where(labels.c.received_at < received_at))
+
+
+def label(name: str) -> str:
+    """Under which a game, a version or a platform is counted."""
+    return name[:_MAX_NAME]
+
+
 def player_key(player_id: str) -> str:
     """Under which a player's days are kept."""
     return player_id[:_MAX_PLAYER]
@@ -187,6 +198,7 @@ def day_of(micros: int) -> int:
 class _Ended:
     """A session, as far as it is added up."""
 
+    received_at: int
     game: str
     player_id: str | None
     day: int
@@ -201,13 +213,14 @@ class _Ended:
         # No session ends after it came, whatever the player's clock says.
         ended = None if row.ended_at is None else min(parse_micros(row.ended_at), row.received_at)
         return cls(
-            game=row.game[:_MAX_NAME],
+            received_at=row.received_at,
+            game=label(row.game),
             player_id=None if row.player_id is None else player_key(row.player_id),
             day=day_of(row.received_at if ended is None else ended),
             active_ms=row.active_ms,
             reason=row.reason if row.reason in REASONS else "",
-            version=row.version[:_MAX_NAME],
-            platform=row.platform[:_MAX_NAME],
+            version=label(row.version),
+            platform=label(row.platform),
             late_ms=None if ended is None else (row.received_at - ended) // 1000,
         )
 
@@ -244,7 +257,7 @@ def _add_to_players(connection: Connection, ended: Sequence[_Ended]) -> None:
         before = known.get(player, {})
         after = _with(before, theirs)
         first = _first(firsts.get(player), after, theirs)
-        changed_days += [(*player, day, *astuple(one)) for day, one in after.items() if before.get(day) != one]
+        changed_days += [(*player, day, *one) for day, one in after.items() if before.get(day) != one]
         if first != firsts.get(player):
             changed_firsts.append((*player, *first))
     _replace(connection, player_days, changed_days)
@@ -257,15 +270,15 @@ def _days_around(connection: Connection, new: _NewDays) -> dict[_Player, dict[in
     near = player_days.c.day.between(min(touched) - MONTH, max(touched) + MONTH)
     theirs = player_days.c.player_id.in_({player_id for player_id, _ in new})
     known: dict[_Player, dict[int, _PlayerDay]] = defaultdict(dict)
-    for player_id, game, day, *rest in connection.execute(select(player_days).where(theirs, near)):
-        known[player_id, game][day] = _PlayerDay(*rest)
+    for row in connection.execute(select(player_days).where(theirs, near)).all():
+        known[row[0], row[1]][row[2]] = _PlayerDay(*row[3:])
     return known
 
 
 def _firsts(connection: Connection, new: _NewDays) -> dict[_Player, _First]:
     theirs = newcomers.c.player_id.in_({player_id for player_id, _ in new})
-    rows = connection.execute(select(newcomers).where(theirs))
-    return {(player_id, game): _First(*rest) for player_id, game, *rest in rows}
+    rows = connection.execute(select(newcomers).where(theirs)).all()
+    return {(row[0], row[1]): _First(*row[2:]) for row in rows}
 
 
 def _with(before: Mapping[int, _PlayerDay], new: Mapping[int, Sequence[_Ended]]) -> dict[int, _PlayerDay]:
@@ -281,7 +294,9 @@ def _with(before: Mapping[int, _PlayerDay], new: Mapping[int, Sequence[_Ended]])
             span=old.span,
         )
     for day, following in pairwise(sorted(after)):
-        after[day] = replace(after[day], span=min(MONTH, following - day))
+        span = min(MONTH, following - day)
+        if after[day].span != span:
+            after[day] = after[day]._replace(span=span)
     return after
 
 

@@ -110,16 +110,6 @@ Index("sessions_by_player", sessions.c.player_id, sessions.c.received_at)
 # Gaps are found in the index alone; the rows, with all their script data, are not read.
 Index("sessions_by_number", sessions.c.installation_id, sessions.c.number, sessions.c.id)
 
-# The list on the page: what is left out of it by game, version or platform is skipped in the index, not in the rows.
-Index(
-    "sessions_by_time",
-    sessions.c.received_at,
-    sessions.c.game,
-    sessions.c.app,
-    sessions.c.app_version,
-    sessions.c.platform,
-)
-
 # What is known of the sessions as a whole, added up by `_rollups`. A game, version or platform that nobody named is
 # empty; a day is the number of days since 1970, in UTC.
 
@@ -129,6 +119,15 @@ rollup = Table(  # one row: how far it is added up
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("received_at", BigInteger, nullable=False),  # of the last session that is in it
     Column("gaps", Text, nullable=False),  # JSON, the totals over all installations
+)
+
+labels = Table(  # by which lists skip sessions without reading them, with all their script data
+    "labels",
+    metadata,
+    Column("received_at", BigInteger, primary_key=True, autoincrement=False),  # the session's
+    Column("game", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("platform", Text, nullable=False),
 )
 
 days = Table(

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from ._insights import View
 from ._protocol import format_micros, parse_micros
+from ._rollups import label
 
 RANGES = (7, 30, 90)
 """Days up to today that there are links for."""
@@ -41,7 +42,8 @@ class Address:
         last = today if self.last is None else (self.last - _EPOCH).days
         first = last - self.days + 1 if self.first is None else (self.first - _EPOCH).days
         first = max(first, last - _LONGEST + 1)
-        return View(min(first, last), last, self.game or None, self.version or None, self.platform or None)
+        names = (label(name) or None for name in (self.game, self.version, self.platform))
+        return View(min(first, last), last, *names)
 
     def query(self) -> str:
         """As it stands behind the question mark; what is usual is left out."""

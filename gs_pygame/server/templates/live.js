@@ -28,6 +28,7 @@ async function look() {
     if (answer.ok && main && !selecting && main.outerHTML !== shown) {
       shown = main.outerHTML;
       document.title = page.title;
+      if (!document.querySelector("header form")) document.querySelector("header").replaceWith(page.querySelector("header"));
       show(main);
     }
   } catch {
