@@ -119,7 +119,11 @@ def render_dashboard(
         per_player=f"{total.of_players / player_days:.1f}" if player_days else _DASH,
         daily_chart=_daily(days),
         daily_top=max(day.players for day in days),
-        monthly_chart=line(monthly, [f"{_short(day.day)}: {day.monthly:,}" for day in days], _monthly_words(days)),
+        monthly_chart=line(
+            monthly,
+            [f"{_short(day.day)}: {day.monthly:,}" for day in days],
+            f"Players in 30 days. {_monthly_words(days)}",
+        ),
         monthly_label=_monthly_words(days),
         monthly_top=max(monthly),
         lengths=_spread(total.lengths, _LENGTHS),

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from ._insights import View
-from ._protocol import format_micros, parse_micros
+from ._protocol import format_micros, parse_micros, read_text
 from ._rollups import label
 
 RANGES = (7, 30, 90)
@@ -41,9 +41,9 @@ class Address:
         """On the day `today` (since 1970)."""
         last = today if self.last is None else (self.last - _EPOCH).days
         first = last - self.days + 1 if self.first is None else (self.first - _EPOCH).days
-        first = max(first, last - _LONGEST + 1)
+        first = min(max(first, last - _LONGEST + 1, (date.min - _EPOCH).days), last)
         names = (label(name) or None for name in (self.game, self.version, self.platform))
-        return View(min(first, last), last, *names)
+        return View(first, last, *names)
 
     def query(self) -> str:
         """As it stands behind the question mark; what is usual is left out."""
@@ -68,10 +68,10 @@ def parse_address(query: Mapping[str, str]) -> Address:
     """Raises ViewError."""
     try:
         return Address(
-            id=query.get("id", ""),
-            game=query.get("game", ""),
-            version=query.get("version", ""),
-            platform=query.get("platform", ""),
+            id=read_text(query.get("id")) or "",
+            game=read_text(query.get("game")) or "",
+            version=read_text(query.get("version")) or "",
+            platform=read_text(query.get("platform")) or "",
             days=_days(query.get("days", "")),
             first=_date(query.get("from", "")),
             last=_date(query.get("to", "")),

@@ -21,8 +21,8 @@ from gs_pygame.server import Store, _store, open_store
 from gs_pygame.server._gaps import GapTotals
 from gs_pygame.server._histogram import bucket
 from gs_pygame.server._insights import Overview, View, history, latest_sessions, overview
-from gs_pygame.server._rollups import forget, note_gaps, read_counts, roll_up
-from gs_pygame.server._tables import days, newcomers, player_days
+from gs_pygame.server._rollups import forget, forget_before, note_gaps, read_counts, roll_up
+from gs_pygame.server._tables import days, newcomers, player_days, sessions
 
 START = date(2026, 3, 1)
 FIRST = (START - date(1970, 1, 1)).days
@@ -209,6 +209,29 @@ def test_one_players_history(store: Store) -> None:
     page = latest_sessions(store, view, None, 2, "ada")
     assert len(page) == 2
     assert len(latest_sessions(store, view, page[-1].received_at, 2, "ada")) == 1
+
+
+def test_a_list_is_of_a_view(store: Store) -> None:
+    """Of a game, a version, a platform; sessions that the store has no more do not shorten its pages."""
+    bodies = [played("ada", day, app="Pond", appVersion=str(day % 2), platform="Linux") for day in range(6)]
+    add(store, *bodies, played("bob", 1, app="Sea", appVersion="1"))
+
+    def view(**names: str) -> View:
+        return View(FIRST, FIRST + TODAY, **names)
+
+    def listed(**names: str) -> list[tuple[str | None, str]]:
+        return [(one.player_id, str(one.ended_at)[:10]) for one in latest_sessions(store, view(**names), None, 2)]
+
+    assert listed() == [("bob", "2026-03-02"), ("ada", "2026-03-06")]
+    assert listed(game="Pond", version="1") == [("ada", "2026-03-06"), ("ada", "2026-03-04")]
+    assert listed(platform="macOS") == []
+    newest = latest_sessions(store, view(game="Pond"), None, 1)[0].received_at
+    with store.transaction() as connection:
+        connection.execute(sessions.delete().where(sessions.c.received_at == newest))
+    assert len(listed(game="Pond")) == 2
+    with store.transaction() as connection:
+        forget_before(connection, newest)
+    assert listed(game="Pond") == []
 
 
 some_sessions = st.lists(
