@@ -20,6 +20,7 @@ TOGETHER = {
     "tests/delivery/test_process_limits.py::test_no_process_outlives_the_limit": "limits",
     "tests/delivery/test_process_limits.py::test_nothing_is_lost_meanwhile": "limits",
     "tests/delivery/test_process_limits.py::test_a_game_that_lives_on_has_no_zombie": "limits",
+    "tests/server/test_server_browser.py": "a browser",
     "tests/testing/test_pytest_plugin.py": "an author's tests",
 }
 """By how their names begin: tests that stay in one worker, since the first of them begins what all of them wait for."""

@@ -27,6 +27,7 @@ LOGIN = "/login"
 PROBES = frozenset({"/healthz", "/readyz"})
 """What a balancer asks, by an address instead of a name; the answer is a word."""
 
+_PAGES = ("/", "/player")  # for people, who are asked for the token in a form
 _COOKIE_AGE = 30 * 24 * 3600  # seconds
 _MAX_FORM = 4096  # bytes
 _GAMES = re.compile(r"(/[^/]+)?/rs/|(/at)?/ws/")  # what games call: key and secret decide there
@@ -77,7 +78,7 @@ class Admission:
             return None
         if self._rules.admin is None or self._is_admin(headers):
             return None
-        if scope["path"] == "/":
+        if scope["path"] in _PAGES:
             return _login_page("")
         refusal = _sentence(401, "This needs the admin token: Authorization: Bearer TOKEN.")
         refusal.headers["WWW-Authenticate"] = "Bearer"

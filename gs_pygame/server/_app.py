@@ -6,7 +6,7 @@
     GET  /players/{id}
     DELETE /players/{id}
     GET  /gaps
-    GET  /
+    GET  /, /player?id=PLAYER: the pages for people
     GET  /healthz, /readyz, /metrics
 
 `/gaps` lists the installations whose sessions 1, 2, 3 ... are not all here, or whose numbers several sessions bear:
@@ -39,12 +39,13 @@ from . import _metrics
 from ._admission import ANYBODY, Admission, Rules
 from ._cloud_code import CloudCode
 from ._config import Game
+from ._dashboard import Dashboard
 from ._dispatch import Dispatcher
+from ._erasure import erase, kept_of
 from ._games import Games
 from ._gaps import gap_item
 from ._health import Health
 from ._limits import Limits, retry_after
-from ._pages import PAGE_HEADERS, render_page
 from ._protocol import (
     JSON,
     MAX_BODY,
@@ -58,13 +59,13 @@ from ._protocol import (
 from ._query import QueryError, next_page, parse_format, parse_query
 from ._recorder import UNAVAILABLE, Recorder
 from ._retention import keep_only
+from ._rollups import keep_rolled_up
 from ._store import Store
 from ._watch import Watch
 from ._websocket import GameSocket
 
 log = logging.getLogger("gs_pygame.server")
 
-_PAGE_ROWS = 50
 _GAPS = 100
 
 
@@ -99,7 +100,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         turns = [
-            *([] if end_after is None else [socket.end_left(end_after)]),
+            socket.keep_seen() if end_after is None else socket.end_left(end_after),
+            keep_rolled_up(store),
             *([] if retention is None else [keep_only(store, retention)]),
         ]
         tasks = [asyncio.create_task(turn) for turn in turns]
@@ -110,7 +112,7 @@ def create_app(
     app = Starlette(
         lifespan=lifespan,
         routes=[
-            Route("/", site.page),
+            *Dashboard(store).routes(),
             Route("/sessions", site.sessions),
             Route("/players/{id:path}", site.player),
             Route("/players/{id:path}", site.erase, methods=["DELETE"]),
@@ -179,27 +181,18 @@ class _Site:
 
     async def player(self, request: Request) -> Response:
         """What is kept of a player. 404 if nothing is."""
-        kept = await run_in_threadpool(self.store.player, request.path_params["id"])
+        kept = await run_in_threadpool(kept_of, self.store, request.path_params["id"])
         if kept is None:
             raise HTTPException(404, "Nothing is kept of a player of that id.")
         return _json(kept)
 
     async def erase(self, request: Request) -> Response:
         """Erase all that is kept of a player; how much that was."""
-        return _json(await run_in_threadpool(self.store.erase, request.path_params["id"]))
+        return _json(await run_in_threadpool(erase, self.store, request.path_params["id"]))
 
     async def gaps(self, _request: Request) -> Response:
         """The installations with numbers missing or repeated."""
         return _json([gap_item(gap) for gap in await run_in_threadpool(self.store.gaps, _GAPS)])
-
-    async def page(self, _request: Request) -> Response:
-        """The page for people."""
-        html = await run_in_threadpool(self._render)
-        content = html.encode("utf-8", "replace")  # half a surrogate pair has no UTF-8
-        return Response(content, media_type="text/html", headers=PAGE_HEADERS)
-
-    def _render(self) -> str:
-        return render_page(self.store.latest(_PAGE_ROWS), self.store.totals(), self.store.gap_totals())
 
 
 async def _read(request: Request) -> bytes:

@@ -1,6 +1,6 @@
 """All that is kept of a player: shown to them, erased at their wish; and what is too old, which goes by itself.
 
-Functions over a transaction of the store's, which nobody else has the turn of.
+Any thread.
 """
 
 from __future__ import annotations
@@ -10,14 +10,36 @@ from sqlalchemy.engine import Connection
 
 from ._gaps import erase_sessions
 from ._protocol import JSON, format_micros
+from ._rollups import forget, forget_before
+from ._store import Store
 from ._tables import clients, events, players, sessions, tokens
 
 AT_ONCE = 500
 """Rows that are too old and go in one transaction: nobody waits long for it."""
 
 
-def kept_of(connection: Connection, id: str) -> JSON | None:
+def kept_of(store: Store, id: str) -> JSON | None:
     """Of a player, or of an installation, whose id is a player's that nobody has named. None if nothing is."""
+    with store.reading() as connection:
+        return _kept_of(connection, id)
+
+
+def erase(store: Store, id: str) -> JSON:
+    """How many rows of each kind there were. A repeat finds none."""
+    with store.transaction() as connection:
+        store.take_turn(connection)
+        return _erase(connection, id)
+
+
+def erase_older(store: Store, before: int) -> int:
+    """At most AT_ONCE sessions and as many events received before then (microseconds since 1970), the oldest. How many
+    there were."""
+    with store.transaction() as connection:
+        store.take_turn(connection)
+        return _erase_older(connection, before)
+
+
+def _kept_of(connection: Connection, id: str) -> JSON | None:
     account = connection.execute(select(players).where(players.c.id == id)).first()
     columns = func.min(sessions.c.received_at), func.max(sessions.c.received_at), func.sum(sessions.c.active_ms)
     count, first, last, active_ms = connection.execute(select(func.count(), *columns).where(_sessions_of(id))).one()
@@ -37,21 +59,21 @@ def kept_of(connection: Connection, id: str) -> JSON | None:
     }
 
 
-def erase(connection: Connection, id: str) -> JSON:
-    """How many rows of each kind there were. A repeat finds none."""
+def _erase(connection: Connection, id: str) -> JSON:
     doomed = {
         events: events.c.player_id == id,
         tokens: tokens.c.player_id == id,
         clients: clients.c.player_id == id,
         players: players.c.id == id,
     }
+    forget(connection, [id])
     rows = {table.name: connection.execute(table.delete().where(which)).rowcount for table, which in doomed.items()}
     return {"sessions": erase_sessions(connection, _sessions_of(id)), **rows}
 
 
-def erase_older(connection: Connection, before: int) -> int:
-    """At most AT_ONCE sessions and as many events received before then, the oldest. How many there were."""
+def _erase_older(connection: Connection, before: int) -> int:
     last_session, last_event = (_last_of_the_oldest(connection, table, before) for table in (sessions, events))
+    forget_before(connection, last_session + 1)
     old_events = events.delete().where(events.c.received_at <= last_event)
     return erase_sessions(connection, sessions.c.received_at <= last_session) + connection.execute(old_events).rowcount
 

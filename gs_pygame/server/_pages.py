@@ -1,23 +1,36 @@
-"""The page for people at `GET /`: the latest sessions and the totals. A pure function of what the store says.
+"""The pages for people, as HTML. Pure functions of what `_insights` says.
 
-The template is a string here, not a package data file, and the page loads nothing from elsewhere. Everything that came
-from a client goes through jinja2's autoescape.
+The templates, the style sheet and the script lie in `templates`, and the pages load nothing from elsewhere. Everything
+that came from a client goes through jinja2's autoescape.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
 
-from jinja2 import DictLoader, Environment
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
-from ._gaps import GapTotals
-from ._protocol import own_data
-from ._store import Received, Totals
+from ._charts import bar, columns, line
+from ._histogram import Counts, binned, quantile
+from ._insights import Day, History, Overview, Shown, Sums, View
+from ._protocol import format_micros
+from ._views import RANGES, Address, date_of
+
+_FILES = resources.files(__package__) / "templates"
+_STYLE = (_FILES / "style.css").read_text("utf-8")
+SCRIPT = (_FILES / "live.js").read_text("utf-8")
+"""What keeps a page as it is on the server."""
 
 PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; img-src data:; "
+    f"style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -25,6 +38,7 @@ PAGE_HEADERS = {
 
 _DASH = "\N{EN DASH}"  # where nothing is known
 _SCRIPT_DATA_SHOWN = 240  # characters; the rest is in GET /sessions
+_KINDS = 12  # versions or platforms in a table; the others are one row
 _REASONS = {
     "background": "left the window",
     "quit": "quit the game",
@@ -35,169 +49,113 @@ _REASONS = {
     "disconnect": "the connection was gone for too long",
 }
 
-_STYLE = """\
-<style>
-:root { color-scheme: light dark; --ground: #f6f7f9; --card: #fff; --ink: #1b2330; --quiet: #66718a; --line: #e4e7ee;
-  --accent: #3457d5; --badge: #e8ecfb; --alarm: #a8321f; --alarm-badge: #fbe9e5; }
-@media (prefers-color-scheme: dark) { :root { --ground: #12151c; --card: #1a1f29; --ink: #e6eaf2; --quiet: #94a0b8;
-  --line: #2a3140; --accent: #9db4ff; --badge: #26304d; --alarm: #ff9d8a; --alarm-badge: #45241f; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 1280px; margin: 0 auto; padding: 40px 24px 64px; }
-h1 { margin: 0; font-size: 26px; letter-spacing: -.01em; }
-p { margin: 4px 0 0; color: var(--quiet); }
-code { font: 13px/1.45 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
-.totals { display: flex; flex-wrap: wrap; gap: 12px; margin: 28px 0 20px; padding: 0; }
-.totals div { flex: 1 1 160px; padding: 14px 18px; background: var(--card); border: 1px solid var(--line);
-  border-radius: 10px; }
-.totals dt { color: var(--quiet); font-size: 13px; }
-.totals dd { margin: 2px 0 0; font-size: 24px; font-weight: 600; font-variant-numeric: tabular-nums; }
-.card { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
-.gaps { margin: 0 0 20px; padding: 14px 18px; border-left: 4px solid var(--accent); }
-.alarming { border-left-color: var(--alarm); }
-.alarming strong { color: var(--alarm); }
-table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th { padding: 12px 14px; color: var(--quiet); font-size: 13px; font-weight: 500; text-align: left;
-  white-space: nowrap; border-bottom: 1px solid var(--line); }
-td { padding: 11px 14px; vertical-align: top; white-space: nowrap; }
-tr + tr td { border-top: 1px solid var(--line); }
-.right { text-align: right; }
-td.name { max-width: 180px; overflow: hidden; text-overflow: ellipsis; }
-td.data { min-width: 220px; white-space: normal; overflow-wrap: anywhere; color: var(--quiet); }
-td.length { font-weight: 600; }
-.day { color: var(--quiet); }
-.badge { display: inline-block; max-width: 140px; padding: 1px 10px; border-radius: 99px; background: var(--badge);
-  color: var(--accent); font-size: 13px; overflow: hidden; text-overflow: ellipsis; vertical-align: bottom; }
-.alarm { background: var(--alarm-badge); color: var(--alarm); }
-.empty { padding: 56px 24px; text-align: center; }
-.empty h2 { margin: 0 0 8px; font-size: 19px; }
-.empty p { max-width: 600px; margin: 8px auto 0; }
-form { display: flex; flex-wrap: wrap; gap: 10px; margin-top: 20px; }
-input, button { padding: 9px 14px; border: 1px solid var(--line); border-radius: 8px; font: inherit; }
-input { flex: 1 1 260px; background: var(--ground); color: var(--ink); }
-button { background: var(--accent); color: var(--card); border-color: var(--accent); cursor: pointer; }
-.narrow { max-width: 520px; margin: 12vh auto 0; padding: 28px; }
-.wrong { color: var(--alarm); }
-footer { margin-top: 20px; font-size: 13px; color: var(--quiet); }
-a { color: var(--accent); }
-</style>
-"""
-
-_FRAME = (
-    """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-{% block head %}{% endblock %}
-<title>{% block count %}{% endblock %}Sessions · gs_pygame</title>
-<link rel="icon" href="data:,">
-"""
-    + _STYLE
-    + """\
-</head>
-<body>
-<main>
-{% block main %}{% endblock %}
-</main>
-</body>
-</html>
-"""
-)
-
-_SESSIONS = """\
-{% extends "frame" %}
-{% block head %}<meta http-equiv="refresh" content="5">{% endblock %}
-{% block count %}{% if totals.sessions %}{{ totals.sessions }} · {% endif %}{% endblock %}
-{% block main %}
-<h1>Sessions</h1>
-<p>What players' games reported when their players left.</p>
-{% if recent %}
-<dl class="totals">
-<div><dt>Sessions</dt><dd>{{ totals.sessions }}</dd></div>
-<div><dt>Players</dt><dd>{{ totals.players }}</dd></div>
-<div><dt>Time played</dt><dd>{{ totals.active_ms | length_of_time }}</dd></div>
-</dl>
-{% if gaps.installations %}
-{% set known = gaps.lost - gaps.unaccounted %}
-<div class="card gaps{% if gaps.unaccounted or gaps.repeated %} alarming{% endif %}">
-<strong>{{ gaps.installations | count_of("player") }}: \
-{% if gaps.lost %}{{ gaps.lost | count_of("session") }} missing{% endif %}
-{% if gaps.lost and gaps.repeated %}, {% endif %}
-{% if gaps.repeated %}{{ gaps.repeated | count_of("number") }} used more than once{% endif %}
-</strong>
-<p>{% if known %}{{ "{:,}".format(known) }} refused or dropped, as the game reports. {% endif %}
-{% if gaps.unaccounted %}{{ "{:,}".format(gaps.unaccounted) }} unaccounted for. {% endif %}
-{% if gaps.repeated %}A data folder was copied, or restored from a backup. {% endif %}
-Player by player: <a href="/gaps">/gaps</a></p>
-</div>
-{% endif %}
-<div class="card">
-<table>
-<thead><tr><th class="right">No.</th><th>Player</th><th>Started (UTC)</th><th>Ended (UTC)</th>
-<th class="right">Active</th><th>Reason</th><th>Script data</th></tr></thead>
-<tbody>
-{% for received in recent %}
-{% set request = received.request %}{% set session = request.session %}
-<tr>
-<td class="right">{{ session.number | or_dash }}</td>
-<td class="name" title="{{ request.player_id | or_dash }}">{{ request.player_id | or_dash }}</td>
-<td>{{ moment(session.started_at) }}</td>
-<td>{{ moment(session.ended_at) }}</td>
-<td class="right length">{{ session.active_ms | length_of_time }}</td>
-<td><span class="badge{% if session.reason in ('crash', 'abnormal') %} alarm{% endif %}" \
-title="{{ reasons.get(session.reason, session.reason) | or_dash }}">{{ session.reason | or_dash }}</span></td>
-<td class="data"><code>{{ received | script_data }}</code></td>
-</tr>
-{% endfor %}
-</tbody>
-</table>
-</div>
-<footer>{% if totals.sessions > recent | length %}The latest {{ recent | length }} of {{ totals.sessions }}, \
-newest{% else %}Newest{% endif %} first. \
-No. counts each installation's own sessions; Active leaves out time away. \
-All of it as JSON: <a href="/sessions">/sessions</a></footer>
-{% else %}
-<div class="card empty" style="margin-top: 28px">
-<h2>No session has ended yet</h2>
-<p>Play the game and leave it: close it, or stay in another window for longer than its grace, \
-which is five minutes unless the game sets another. The session shows here as soon as it is delivered.</p>
-<p>A game reports here when its endpoint is this page's address.</p>
-</div>
-{% endif %}
-{% endblock %}
-"""
-
-_LOGIN = """\
-{% extends "frame" %}
-{% block main %}
-<div class="card narrow">
-<h1>Sessions</h1>
-<p>What is here is for whoever has the admin token. The server printed it when it was first started,
-unless GS_PYGAME_ADMIN_TOKEN has one.</p>
-<form method="post" action="/login">
-<input type="password" name="token" aria-label="Admin token" placeholder="Admin token" autocomplete="current-password" \
-required autofocus>
-<button>Show sessions</button>
-</form>
-{% if wrong %}<p class="wrong" role="alert">{{ wrong }}</p>{% endif %}
-</div>
-{% endblock %}
-"""
-
-_MOMENT = """{% macro moment(time) %}{% if time %}<time datetime="{{ time }}"><span class="day">{{ time[:10] }}</span> \
-{{ time[11:19] }}</time>{% else %}{{ time | or_dash }}{% endif %}{% endmacro %}"""
+_SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000  # ms
+_UNITS = ((_HOUR, "h"), (_MINUTE, "min"), (_SECOND, "s"))
+_LENGTHS = {
+    "under 10 s": 10 * _SECOND,
+    "10 to 60 s": _MINUTE,
+    "1 to 3 min": 3 * _MINUTE,
+    "3 to 10 min": 10 * _MINUTE,
+    "10 to 30 min": 30 * _MINUTE,
+    "30 to 60 min": _HOUR,
+    "1 to 2 h": 2 * _HOUR,
+    "2 to 4 h": 4 * _HOUR,
+    "4 h and more": None,
+}
+_LATENESS = {
+    "under 10 s": 10 * _SECOND,
+    "10 to 60 s": _MINUTE,
+    "1 to 6 min": 6 * _MINUTE,
+    "6 to 60 min": _HOUR,
+    "1 to 24 h": _DAY,
+    "1 to 7 days": 7 * _DAY,
+    "7 days and more": None,
+}
 
 
-def render_page(recent: Sequence[Received], totals: Totals, gaps: GapTotals) -> str:
-    """The page as HTML. `recent` is shown in the order given."""
-    return _environment.get_template("sessions").render(recent=recent, totals=totals, gaps=gaps, reasons=_REASONS)
+@dataclass(frozen=True, slots=True)
+class _Bin:
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """A distribution. `top`: the largest count."""
+
+    rows: list[_Bin]
+    top: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A version or a platform. `link`: to what is known of it alone."""
+
+    title: str
+    link: str | None
+    sums: Sums
+
+
+def render_dashboard(
+    address: Address, view: View, today: int, overview: Overview, sessions: Sequence[Shown], older: int | None
+) -> str:
+    """The page at `/`. `sessions` is shown in the order given; `older`: where (`before`) its next page begins."""
+    days, total = overview.days, overview.total
+    player_days = sum(day.players for day in days)
+    monthly = [day.monthly for day in days]
+    return _environment.get_template("dashboard.html").render(
+        address=address,
+        view=view,
+        overview=overview,
+        total=total,
+        gaps=overview.gaps,
+        choices=overview.choices,
+        is_empty=overview.is_empty and not overview.playing,
+        is_today=view.last == today,
+        last=days[-1],
+        day_count=len(days),
+        new_players=sum(day.new for day in days),
+        per_player=f"{total.of_players / player_days:.1f}" if player_days else _DASH,
+        daily_chart=_daily(days),
+        daily_top=max(day.players for day in days),
+        monthly_chart=line(
+            monthly,
+            [f"{_short(day.day)}: {day.monthly:,}" for day in days],
+            f"Players in 30 days. {_monthly_words(days)}",
+        ),
+        monthly_label=_monthly_words(days),
+        monthly_top=max(monthly),
+        lengths=_spread(total.lengths, _LENGTHS),
+        lateness=_spread(total.lateness, _LATENESS),
+        lateness_median=quantile(total.lateness, 0.5),
+        lateness_most=quantile(total.lateness, 0.9),
+        versions=_kinds(overview.versions, address, "version"),
+        platforms=_kinds(overview.platforms, address, "platform"),
+        sessions=sessions,
+        older=older,
+    )
+
+
+def render_player(address: Address, view: View, history: History, sessions: Sequence[Shown], older: int | None) -> str:
+    """The page about a player."""
+    counts = [count for _, count in history.days]
+    titles = [f"{_short(day)}: {_count_of(count, 'session')}" for day, count in history.days]
+    label = f"{_count_of(sum(counts), 'session')} in {_count_of(len(counts), 'day')}"
+    return _environment.get_template("player.html").render(
+        address=address,
+        view=view,
+        history=history,
+        chart=columns([[count] for count in counts], titles, label),
+        top=max(counts),
+        sessions=sessions,
+        older=older,
+    )
 
 
 def render_login(wrong: str) -> str:
     """The page that asks for the admin token. `wrong`: what was wrong with the last one."""
-    return _environment.get_template("login").render(wrong=wrong)
+    return _environment.get_template("login.html").render(wrong=wrong)
 
 
 def length_of_time(ms: int | None) -> str:
@@ -222,18 +180,94 @@ def _or_dash(value: object) -> object:
     return _DASH if value is None else value
 
 
-def _script_data(received: Received) -> str:
+def roughly(ms: float | None) -> str:
+    """Milliseconds that are known to a few per cent: `0.4 s`, `12 s`, `3.1 min`, `2.5 h`; a dash for None."""
+    if ms is None:
+        return _DASH
+    size, unit = next(((size, unit) for size, unit in _UNITS if ms >= 0.995 * size), (_SECOND, "s"))
+    value = ms / size
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
+
+
+def _daily(days: Sequence[Day]) -> Markup:
+    stacks = [[day.returning, day.new] for day in days]
+    titles = [f"{_short(day.day)}: {_count_of(day.players, 'player')}, {day.new:,} new" for day in days]
+    most = max(days, key=lambda day: day.players)
+    return columns(
+        stacks,
+        titles,
+        f"Players a day from {_short(days[0].day)} to {_short(days[-1].day)}: {days[-1].players:,} on the last day, "
+        f"at most {most.players:,} on {_short(most.day)}",
+    )
+
+
+def _monthly_words(days: Sequence[Day]) -> str:
+    return f"From {days[0].monthly:,} on {_short(days[0].day)} to {days[-1].monthly:,} on {_short(days[-1].day)}."
+
+
+def _spread(counts: Counts, bins: Mapping[str, int | None]) -> _Spread:
+    found = binned(counts, [edge for edge in bins.values() if edge is not None])
+    return _Spread([_Bin(*one) for one in zip(bins, found, strict=True)], max(found), sum(found))
+
+
+def _kinds(by_name: Mapping[str, Sums], address: Address, what: str) -> list[_Kind]:
+    """The first of them, and one row of all others."""
+    kinds = [
+        _Kind(name or "not known", address.link("/", **{what: name}) if name else None, sums)
+        for name, sums in list(by_name.items())[:_KINDS]
+    ]
+    others = list(by_name.values())[_KINDS:]
+    if others:
+        together = Sums()
+        for sums in others:
+            together.add(sums)
+        kinds.append(_Kind(f"{len(others):,} others", None, together))
+    return kinds
+
+
+def _short(day: int) -> str:
+    """Like 7 Nov."""
+    at = date_of(day)
+    return f"{at.day} {_MONTHS[at.month - 1]}"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _share(part: int, whole: int) -> str:
+    """Never 0 % of what is there, nor 100 % of what is not all."""
+    if not whole:
+        return _DASH
+    percent = 100 * part / whole
+    if 0 < percent < 0.1:
+        return "< 0.1 %"
+    if 99.9 < percent < 100:
+        return "> 99.9 %"
+    return f"{percent:.1f} %" if percent < 10 and part else f"{percent:.0f} %"
+
+
+def _number(value: int) -> str:
+    return f"{value:,}"
+
+
+def _own(script_data: Mapping[str, object]) -> str:
     """The player's own script data as one short line of JSON."""
-    own = own_data(received.request)
+    own = {name: value for name, value in script_data.items() if name != "session"}
     text = json.dumps(own, ensure_ascii=False) if own else _DASH
-    return text if len(text) <= _SCRIPT_DATA_SHOWN else text[:_SCRIPT_DATA_SHOWN] + " …"
+    return text if len(text) <= _SCRIPT_DATA_SHOWN else text[:_SCRIPT_DATA_SHOWN] + " \N{HORIZONTAL ELLIPSIS}"
 
 
-_environment = Environment(
-    loader=DictLoader({"frame": _FRAME, "sessions": _MOMENT + _SESSIONS, "login": _LOGIN}),
-    autoescape=True,
-    trim_blocks=True,
-)
+_environment = Environment(loader=PackageLoader(__package__), autoescape=True, trim_blocks=True)
+_environment.globals.update(bar=bar, range_links=RANGES, reasons=_REASONS, style=Markup(_STYLE))
 _environment.filters.update(
-    count_of=_count_of, length_of_time=length_of_time, or_dash=_or_dash, script_data=_script_data
+    count_of=_count_of,
+    date=date_of,
+    length_of_time=length_of_time,
+    micros=format_micros,
+    number=_number,
+    or_dash=_or_dash,
+    own=_own,
+    roughly=roughly,
+    share=_share,
+    short_date=_short,
 )

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from starlette.concurrency import run_in_threadpool
 
+from ._erasure import erase_older
 from ._recorder import UNAVAILABLE
 from ._store import Store
 
@@ -18,6 +19,6 @@ async def keep_only(store: Store, age: float) -> None:
     """For ever: erase what was received `age` seconds ago."""
     while True:
         with suppress(*UNAVAILABLE):
-            while await run_in_threadpool(store.erase_older, store.now() - round(age * 1e6)):
+            while await run_in_threadpool(erase_older, store, store.now() - round(age * 1e6)):
                 pass
         await asyncio.sleep(LOOK)

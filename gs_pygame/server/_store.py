@@ -12,7 +12,6 @@ from sqlalchemy import BigInteger, Select, bindparam, case, func, select, tuple_
 from sqlalchemy.engine import Connection, Row
 
 from ._database import Database, open_database
-from ._erasure import erase, erase_older, kept_of
 from ._gaps import Gap, GapTotals, count_gaps, find_gaps, keep_accounts
 from ._protocol import JSON, EndSessionRequest, Measured, encode
 from ._query import Query
@@ -118,23 +117,6 @@ class Store:
     def latest(self, limit: int) -> list[Received]:
         """At most `limit` sessions, newest first."""
         return self.find(Query(newest_first=True, limit=limit))
-
-    def player(self, id: str) -> JSON | None:
-        """What is kept of a player; None if nothing is."""
-        with self.reading() as connection:
-            return kept_of(connection, id)
-
-    def erase(self, id: str) -> JSON:
-        """Erase all that is kept of a player. How many rows of each kind there were."""
-        with self.transaction() as connection:
-            self.take_turn(connection)
-            return erase(connection, id)
-
-    def erase_older(self, before: int) -> int:
-        """Erase some of what was received before then (microseconds since 1970). How many rows; 0 if none is left."""
-        with self.transaction() as connection:
-            self.take_turn(connection)
-            return erase_older(connection, before)
 
     def totals(self) -> Totals:
         counts = select(

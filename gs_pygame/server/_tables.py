@@ -111,3 +111,66 @@ Index("sessions_by_player", sessions.c.player_id, sessions.c.received_at)
 
 # Gaps are found in the index alone; the rows, with all their script data, are not read.
 Index("sessions_by_number", sessions.c.installation_id, sessions.c.number, sessions.c.id)
+
+# What is known of the sessions as a whole, added up by `_rollups`. A game, version or platform that nobody named is
+# empty; a day is the number of days since 1970, in UTC.
+
+rollup = Table(  # one row: how far it is added up
+    "rollup",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("received_at", BigInteger, nullable=False),  # of the last session that is in it
+    Column("gaps", Text, nullable=False),  # JSON, the totals over all installations
+)
+
+labels = Table(  # by which lists skip sessions without reading them, with all their script data
+    "labels",
+    metadata,
+    Column("received_at", BigInteger, primary_key=True, autoincrement=False),  # the session's
+    Column("game", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+)
+
+days = Table(
+    "days",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("game", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("platform", Text, primary_key=True),
+    Column("sessions", BigInteger, nullable=False),
+    Column("of_players", BigInteger, nullable=False),  # sessions that name their player
+    Column("active_ms", BigInteger, nullable=False),
+    Column("reasons", Text, nullable=False),  # JSON, sessions by reason
+    Column("lengths", Text, nullable=False),  # JSON, sessions by bucket of their active time: see _histogram
+    Column("lateness", Text, nullable=False),  # JSON, sessions by bucket of the time from their end to its arrival
+)
+
+player_days = Table(  # a day on which a player ended a session
+    "player_days",
+    metadata,
+    Column("player_id", Text, primary_key=True),
+    Column("game", Text, primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("sessions", BigInteger, nullable=False),
+    Column("active_ms", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),  # of what was received last that day; so is platform
+    Column("platform", Text, nullable=False),
+    Column("span", BigInteger, nullable=False),  # days for which it stays the player's latest, the day itself included
+    Index("player_days_by_day", "day", "span", "game", "version", "platform"),
+)
+
+newcomers = Table(  # each player once, with the first of their days
+    "newcomers",
+    metadata,
+    Column("player_id", Text, primary_key=True),
+    Column("game", Text, primary_key=True),
+    Column("day", BigInteger, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("d1", BigInteger, nullable=False),  # 1 if they played on the day after it; so for 7 and 30 days
+    Column("d7", BigInteger, nullable=False),
+    Column("d30", BigInteger, nullable=False),
+    Index("newcomers_by_day", "day", "game", "version", "platform", "d1", "d7", "d30"),
+)

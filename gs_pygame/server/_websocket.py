@@ -133,6 +133,14 @@ class GameSocket:
                     pass
             await asyncio.sleep(min(LOOK, after / 2))
 
+    async def keep_seen(self) -> None:
+        """For ever: who is connected is there."""
+        while True:
+            if self._playing:
+                with suppress(*UNAVAILABLE):
+                    await run_in_threadpool(self.dispatcher.seen, [*self._playing])
+            await asyncio.sleep(LOOK)
+
     async def _shake_hands(self, socket: WebSocket) -> Caller:
         """Raises _Refused."""
         nonce = secrets.token_urlsafe(24)
