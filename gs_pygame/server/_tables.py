@@ -119,6 +119,7 @@ rollup = Table(  # one row: how far it is added up
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("received_at", BigInteger, nullable=False),  # of the last session that is in it
     Column("gaps", Text, nullable=False),  # JSON, the totals over all installations
+    Column("gaps_at", BigInteger, nullable=False),  # what received_at was when they were counted
 )
 
 labels = Table(  # by which lists skip sessions without reading them, with all their script data
