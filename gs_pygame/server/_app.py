@@ -48,7 +48,7 @@ from ._protocol import (
     session_item,
 )
 from ._recorder import UNAVAILABLE, Recorder
-from ._rollups import keep_rolled_up
+from ._rollups import keep_gaps_noted, keep_rolled_up
 from ._store import Store
 from ._websocket import GameSocket
 
@@ -85,11 +85,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        turns = [socket.keep_seen() if end_after is None else socket.end_left(end_after), keep_rolled_up(store)]
+        watching = socket.keep_seen() if end_after is None else socket.end_left(end_after)
+        turns = (watching, keep_rolled_up(store), keep_gaps_noted(store))
         tasks = [asyncio.create_task(turn) for turn in turns]
         yield
         for task in tasks:
             task.cancel()
+        await asyncio.wait(tasks)
 
     app = Starlette(
         lifespan=lifespan,

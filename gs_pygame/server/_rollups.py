@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Table, func, select, tuple_
 from sqlalchemy.engine import Connection
-from starlette.concurrency import run_in_threadpool
 
 from ._gaps import count_gaps
 from ._histogram import bucket
@@ -27,6 +26,7 @@ from ._protocol import encode, parse_micros
 from ._recorder import UNAVAILABLE
 from ._store import Store
 from ._tables import days, labels, newcomers, player_days, rollup, sessions
+from ._turns import in_thread
 
 log = logging.getLogger("gs_pygame.server")
 
@@ -124,10 +124,12 @@ def read_counts(text: str) -> Counter[int]:
 
 async def keep_rolled_up(store: Store) -> None:
     """For ever: what has come is added up within a second, unless so much comes that it has to wait."""
-    await asyncio.gather(
-        _repeat(lambda: roll_up(store) == BATCH, _REST),
-        _repeat(lambda: note_gaps(store), _GAPS_REST),
-    )
+    await _repeat(lambda: roll_up(store) == BATCH, _REST)
+
+
+async def keep_gaps_noted(store: Store) -> None:
+    """For ever: what is lost is counted anew when something has come, and not more often than it can be."""
+    await _repeat(lambda: note_gaps(store), _GAPS_REST)
 
 
 async def _repeat(turn: Callable[[], bool], rest: float) -> None:
@@ -136,7 +138,7 @@ async def _repeat(turn: Callable[[], bool], rest: float) -> None:
         began = time.monotonic()
         more = False
         try:
-            more = await run_in_threadpool(turn)
+            more = await in_thread(turn)
         except UNAVAILABLE:
             pass  # whoever sends an end hears of it
         except Exception:  # requests go on, and somebody must hear of it

@@ -29,6 +29,7 @@ from ._dispatch import Dispatcher
 from ._protocol import JSON, BodyError, decode, encode, read_text
 from ._recorder import UNAVAILABLE
 from ._requests import Caller, request_name
+from ._turns import in_thread
 
 CONNECT = ".AuthenticatedConnectResponse"
 
@@ -124,7 +125,7 @@ class GameSocket:
         """For ever: who is connected is there, and the sessions of those who have not been for `after` seconds end."""
         while True:
             with suppress(*UNAVAILABLE):
-                while await run_in_threadpool(self.dispatcher.end_left, after, [*self._playing]):
+                while await in_thread(self.dispatcher.end_left, after, [*self._playing]):
                     pass
             await asyncio.sleep(min(LOOK, after / 2))
 
@@ -133,7 +134,7 @@ class GameSocket:
         while True:
             if self._playing:
                 with suppress(*UNAVAILABLE):
-                    await run_in_threadpool(self.dispatcher.seen, [*self._playing])
+                    await in_thread(self.dispatcher.seen, [*self._playing])
             await asyncio.sleep(LOOK)
 
     async def _shake_hands(self, socket: WebSocket) -> Caller:
