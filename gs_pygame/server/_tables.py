@@ -129,6 +129,7 @@ labels = Table(  # by which lists skip sessions without reading them, with all t
     Column("game", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("platform", Text, nullable=False),
+    sqlite_with_rowid=False,  # it is read from end to end, in this order
 )
 
 days = Table(
