@@ -59,7 +59,7 @@ from ._protocol import (
 from ._query import QueryError, next_page, parse_format, parse_query
 from ._recorder import UNAVAILABLE, Recorder
 from ._retention import keep_only
-from ._rollups import keep_rolled_up
+from ._rollups import keep_gaps_noted, keep_rolled_up
 from ._store import Store
 from ._watch import Watch
 from ._websocket import GameSocket
@@ -102,12 +102,14 @@ def create_app(
         turns = [
             socket.keep_seen() if end_after is None else socket.end_left(end_after),
             keep_rolled_up(store),
+            keep_gaps_noted(store),
             *([] if retention is None else [keep_only(store, retention)]),
         ]
         tasks = [asyncio.create_task(turn) for turn in turns]
         yield
         for task in tasks:
             task.cancel()
+        await asyncio.wait(tasks)
 
     app = Starlette(
         lifespan=lifespan,

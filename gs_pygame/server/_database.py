@@ -11,11 +11,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from sqlalchemy import create_engine, event, insert, inspect, select
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from .._base.errors import GsPygameError
@@ -38,16 +38,16 @@ class Database:
     def __init__(self, writer: Engine, reader: Engine, in_turn: bool) -> None:
         self._writer = writer
         self._reader = reader
-        self._turn = threading.Lock() if in_turn else None
+        self._turn = threading.Lock() if in_turn else nullcontext()
+        self._is_closed = False
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """What is done within is done as a whole, and durable afterwards."""
-        if self._turn is None:
+        with self._turn:
+            if self._is_closed:
+                raise DisconnectionError("the database is closed")
             with self._writer.begin() as connection:
-                yield connection
-        else:
-            with self._turn, self._writer.begin() as connection:
                 yield connection
 
     @contextmanager
@@ -61,9 +61,12 @@ class Database:
                 yield connection
 
     def close(self) -> None:
-        """Idempotent."""
-        self._writer.dispose()
-        self._reader.dispose()
+        """When nobody writes any more: a connection of SQLite's that is closed under a thread takes the process with
+        it. Idempotent."""
+        with self._turn:
+            self._is_closed = True
+            self._writer.dispose()
+            self._reader.dispose()
 
 
 def open_database(url: str) -> Database:

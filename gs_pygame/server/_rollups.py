@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import Table, func, select, tuple_
 from sqlalchemy.engine import Connection
-from starlette.concurrency import run_in_threadpool
 
 from ._gaps import count_gaps
 from ._histogram import bucket
@@ -27,6 +26,9 @@ from ._protocol import encode, parse_micros
 from ._recorder import UNAVAILABLE
 from ._store import Store
 from ._tables import days, labels, newcomers, player_days, rollup, sessions
+from ._turns import in_thread
+
+log = logging.getLogger("gs_pygame.server")
 
 BATCH = 500
 """Sessions of a commit: so long (some 30 ms) an end that comes meanwhile waits for it."""
@@ -44,6 +46,8 @@ _REST = 3.0  # times as long as a turn took is rest: requests have three quarter
 _GAPS_REST = 20.0  # counting gaps reads an index over all sessions
 _MAX_NAME = 100  # characters of a game, version or platform that are told apart; an index has short keys
 _MAX_PLAYER = 200
+_MAX_SUM = 2**53  # ms of a day: who claims more lies, and sums of days stay within 64 bits
+_AFTER_FAULT = 60.0  # seconds
 _DAY = 24 * 3600 * 1_000_000  # microseconds
 
 _columns = select(
@@ -120,18 +124,28 @@ def read_counts(text: str) -> Counter[int]:
 
 async def keep_rolled_up(store: Store) -> None:
     """For ever: what has come is added up within a second, unless so much comes that it has to wait."""
-    gaps_are_known, gaps_due = False, 0.0
+    await _repeat(lambda: roll_up(store) == BATCH, _REST)
+
+
+async def keep_gaps_noted(store: Store) -> None:
+    """For ever: what is lost is counted anew when something has come, and not more often than it can be."""
+    await _repeat(lambda: note_gaps(store), _GAPS_REST)
+
+
+async def _repeat(turn: Callable[[], bool], rest: float) -> None:
+    """A turn says whether there is more to do at once, that is after `rest` times as long as it took."""
     while True:
         began = time.monotonic()
-        count = 0
-        with suppress(*UNAVAILABLE):
-            count = await run_in_threadpool(roll_up, store)
-            gaps_are_known = gaps_are_known and not count
-            if not gaps_are_known and count < BATCH and began >= gaps_due:
-                await run_in_threadpool(note_gaps, store)
-                gaps_are_known, gaps_due = True, time.monotonic() + _GAPS_REST * (time.monotonic() - began)
-        rest = _REST * (time.monotonic() - began)
-        await asyncio.sleep(rest if count == BATCH else max(_LOOK, rest))
+        more = False
+        try:
+            more = await in_thread(turn)
+        except UNAVAILABLE:
+            pass  # whoever sends an end hears of it
+        except Exception:  # requests go on, and somebody must hear of it
+            log.exception("gs_pygame.server: the dashboard is not up to date")
+            await asyncio.sleep(_AFTER_FAULT)
+        tired = rest * (time.monotonic() - began)
+        await asyncio.sleep(tired if more else max(_LOOK, tired))
 
 
 def roll_up(store: Store, limit: int = BATCH) -> int:
@@ -153,18 +167,22 @@ def roll_up(store: Store, limit: int = BATCH) -> int:
         _add_to_players(connection, ended)
         last = rows[-1].received_at
         if done is None:
-            connection.execute(rollup.insert().values(id=1, received_at=last, gaps="[0,0,0,0]"))
+            connection.execute(rollup.insert().values(id=1, received_at=last, gaps="[0,0,0,0]", gaps_at=0))
         else:
             connection.execute(rollup.update().values(received_at=last))
     return len(rows)
 
 
-def note_gaps(store: Store) -> None:
-    """Count anew what is lost, over all installations."""
+def note_gaps(store: Store) -> bool:
+    """Count what is lost, over all installations, unless nothing has come since. There is never more to do."""
     with store.reading() as connection:
+        state = connection.execute(select(rollup)).first()
+        if state is None or state.gaps_at == state.received_at:
+            return False
         gaps = count_gaps(connection)
     with store.transaction() as connection:
-        connection.execute(rollup.update().values(gaps=encode(astuple(gaps))))
+        connection.execute(rollup.update().values(gaps=encode(astuple(gaps)), gaps_at=state.received_at))
+    return False
 
 
 def forget(connection: Connection, player_ids: Sequence[str]) -> None:
@@ -236,7 +254,7 @@ def _add_to_days(connection: Connection, ended: Sequence[_Ended]) -> None:
         tally.of_players += one.player_id is not None
         tally.reasons[one.reason] += 1
         if one.active_ms is not None:
-            tally.active_ms += one.active_ms
+            tally.active_ms = min(tally.active_ms + one.active_ms, _MAX_SUM)
             tally.lengths[bucket(one.active_ms)] += 1
         if one.late_ms is not None:
             tally.lateness[bucket(one.late_ms)] += 1
@@ -288,7 +306,7 @@ def _with(before: Mapping[int, _PlayerDay], new: Mapping[int, Sequence[_Ended]])
         old = after.get(day, _PlayerDay())
         after[day] = _PlayerDay(
             sessions=old.sessions + len(ended),
-            active_ms=old.active_ms + sum(one.active_ms or 0 for one in ended),
+            active_ms=min(old.active_ms + sum(one.active_ms or 0 for one in ended), _MAX_SUM),
             version=ended[-1].version,
             platform=ended[-1].platform,
             span=old.span,

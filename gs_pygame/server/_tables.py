@@ -121,6 +121,7 @@ rollup = Table(  # one row: how far it is added up
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("received_at", BigInteger, nullable=False),  # of the last session that is in it
     Column("gaps", Text, nullable=False),  # JSON, the totals over all installations
+    Column("gaps_at", BigInteger, nullable=False),  # what received_at was when they were counted
 )
 
 labels = Table(  # by which lists skip sessions without reading them, with all their script data
@@ -130,6 +131,7 @@ labels = Table(  # by which lists skip sessions without reading them, with all t
     Column("game", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("platform", Text, nullable=False),
+    sqlite_with_rowid=False,  # it is read from end to end, in this order
 )
 
 days = Table(

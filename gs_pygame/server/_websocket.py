@@ -31,6 +31,7 @@ from ._games import Games
 from ._protocol import JSON, BodyError, decode, encode, read_text
 from ._recorder import UNAVAILABLE
 from ._requests import Caller, request_name
+from ._turns import in_thread
 
 CONNECT = ".AuthenticatedConnectResponse"
 
@@ -129,7 +130,7 @@ class GameSocket:
         """For ever: who is connected is there, and the sessions of those who have not been for `after` seconds end."""
         while True:
             with suppress(*UNAVAILABLE):
-                while await run_in_threadpool(self.dispatcher.end_left, after, [*self._playing]):
+                while await in_thread(self.dispatcher.end_left, after, [*self._playing]):
                     pass
             await asyncio.sleep(min(LOOK, after / 2))
 
@@ -138,7 +139,7 @@ class GameSocket:
         while True:
             if self._playing:
                 with suppress(*UNAVAILABLE):
-                    await run_in_threadpool(self.dispatcher.seen, [*self._playing])
+                    await in_thread(self.dispatcher.seen, [*self._playing])
             await asyncio.sleep(LOOK)
 
     async def _shake_hands(self, socket: WebSocket) -> Caller:

@@ -9,15 +9,16 @@ from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from server_kit import end, numbered, record
+from server_kit import end, listening, numbered, record
 from sqlalchemy import select
 
-from gs_pygame.server import Store, _store, open_store
+from gs_pygame.server import Store, _store, create_app, open_store
 from gs_pygame.server._gaps import GapTotals
 from gs_pygame.server._histogram import bucket
 from gs_pygame.server._insights import Overview, View, history, latest_sessions, overview
@@ -142,6 +143,24 @@ def test_what_broke_in_the_middle_is_done_again(database: str, monkeypatch: pyte
     with closing(open_store(database)) as store:
         add(store)
         assert [day.sessions for day in look(store, 1, 2).days] == [1, 1]
+
+
+def test_a_server_stops_after_a_turn_not_within(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever closes the database then closes it under nobody."""
+    entered, leave, finished = threading.Event(), threading.Event(), threading.Event()
+
+    def slowly(*_: object) -> None:
+        entered.set()
+        leave.wait(30)
+        finished.set()
+
+    monkeypatch.setattr("gs_pygame.server._rollups._add_to_players", slowly)
+    with closing(open_store(f"sqlite:///{tmp_path / 'sessions.sqlite3'}")) as store:
+        record(store, played("ada", 1))
+        with listening(create_app(store)):
+            assert entered.wait(30)
+            threading.Timer(0.3, leave.set).start()  # by then it has been told to stop
+        assert finished.is_set()
 
 
 def test_two_workers_at_once_count_each_session_once(database: str) -> None:

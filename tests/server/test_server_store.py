@@ -9,11 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from server_kit import end
+from server_kit import DEADLINE, end
 
 from gs_pygame.server import ServerError, Store, _store, open_store
 from gs_pygame.server._protocol import EndSessionRequest, parse_request, response
 from gs_pygame.server._query import Query
+from gs_pygame.server._recorder import UNAVAILABLE
 
 
 def request(request_id: str, **changes: object) -> EndSessionRequest:
@@ -193,3 +194,34 @@ def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
         with pytest.raises(ServerError, match="the database"):
             open_store(f"sqlite:///{path}")
         assert path.read_bytes() == before
+
+
+def test_a_store_is_not_closed_under_a_thread(tmp_path: Path) -> None:
+    """SQLite's one connection for writing: who closes it waits for the thread that is in it; the next one is turned
+    away."""
+    store = open_store(f"sqlite:///{tmp_path / 'sessions.sqlite3'}")
+    inside, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    def write() -> None:
+        with store.transaction() as connection:
+            store.record_within(connection, [(request("a"), {})])
+            inside.set()
+            assert go_on.wait(DEADLINE)
+            assert not closed.is_set()
+
+    def close() -> None:
+        store.close()
+        closed.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        writing = pool.submit(write)
+        assert inside.wait(DEADLINE)
+        closing_it = pool.submit(close)
+        assert not closed.wait(0.1)
+        go_on.set()
+        writing.result(DEADLINE)
+        closing_it.result(DEADLINE)
+    with pytest.raises(UNAVAILABLE):
+        store.record(request("b"), {})
+    with closing(open_store(f"sqlite:///{tmp_path / 'sessions.sqlite3'}")) as again:
+        assert [received.request.request_id for received in again.latest(9)] == ["a"]
