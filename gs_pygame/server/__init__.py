@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._app import create_app
     from ._config import ServerConfig
-    from ._database import ServerError
+    from ._schema import ServerError
     from ._serve import serve
     from ._store import Store, open_store
 
@@ -43,7 +43,7 @@ __all__ = ["ServerConfig", "ServerError", "Store", "create_app", "open_store", "
 
 _HOMES = {
     "ServerConfig": "._config",
-    "ServerError": "._database",
+    "ServerError": "._schema",
     "Store": "._store",
     "create_app": "._app",
     "open_store": "._store",

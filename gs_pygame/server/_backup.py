@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from ._database import ServerError
+from ._schema import ServerError
 
 _BUSY_TIMEOUT = 10.0  # seconds
 

@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
         from ._backup import back_up
         from ._config import ServerConfig
         from ._config_file import read_config
-        from ._database import ServerError
+        from ._schema import ServerError
         from ._serve import serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ._config import DAY, Game
-from ._database import ServerError
+from ._schema import ServerError
 
 if sys.version_info >= (3, 11):
     import tomllib

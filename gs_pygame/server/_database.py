@@ -13,23 +13,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from sqlalchemy import create_engine, event, insert, inspect, select
+from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from .._base.errors import GsPygameError
-from ._tables import clock, metadata
+from ._schema import ServerError, bring_up_to_date
 
 _APPLICATION_ID = 0x67737079  # "gspy", in the file's header: tells our file from any other SQLite file
-_VERSION = 2  # of the tables, in the file's header as well
 _BUSY_TIMEOUT = 10.0  # seconds to wait for another process on the same file
 _POOL = 10  # connections to PostgreSQL for a worker; its own limit is 100 unless set
 _CONNECT_TIMEOUT = 10  # seconds until PostgreSQL must have answered
-
-
-class ServerError(GsPygameError):
-    """The server cannot start. The message is one sentence for whoever started it; it holds no secret."""
 
 
 class Database:
@@ -97,8 +91,10 @@ def _open_postgresql(url: URL) -> Database:
             connect_args={"connect_timeout": _CONNECT_TIMEOUT},
             hide_parameters=True,
         )
-        with engine.begin() as connection:
-            _prepare(connection)
+        try:
+            _prepare(engine, name)
+        except (IntegrityError, ProgrammingError):  # another server's first start made the tables meanwhile
+            _prepare(engine, name)
     except ModuleNotFoundError:
         raise ServerError("PostgreSQL needs its driver: pip install 'gs-pygame[server,postgresql]'") from None
     except DBAPIError as error:
@@ -135,22 +131,17 @@ def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _claim(connection: Connection, name: str) -> None:
-    """Make the tables that are missing; leave a file alone that is another program's or another version's."""
+    """Leave a file alone that is another program's."""
     owner = connection.exec_driver_sql("PRAGMA application_id").scalar()
-    version = connection.exec_driver_sql("PRAGMA user_version").scalar()
-    if owner == _APPLICATION_ID and version != _VERSION:
-        raise ServerError(f"the database {name} was written by another version of this server")
     if owner != _APPLICATION_ID and inspect(connection).get_table_names():
         raise ServerError(f"the database {name} belongs to another program")
-    _prepare(connection)
+    bring_up_to_date(connection, name)
     connection.exec_driver_sql(f"PRAGMA application_id={_APPLICATION_ID}")
-    connection.exec_driver_sql(f"PRAGMA user_version={_VERSION}")
 
 
-def _prepare(connection: Connection) -> None:
-    metadata.create_all(connection)
-    if connection.execute(select(clock)).first() is None:
-        connection.execute(insert(clock).values(id=1, received_at=0))
+def _prepare(engine: Engine, name: str) -> None:
+    with engine.begin() as connection:
+        bring_up_to_date(connection, name)
 
 
 def _use_wal(engine: Engine) -> None:

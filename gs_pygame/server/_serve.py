@@ -15,9 +15,9 @@ from ._admission import Rules, digest_of
 from ._app import create_app
 from ._cloud_code import CloudCode
 from ._config import Game, ServerConfig
-from ._database import ServerError
 from ._http import take_files
 from ._running import Drained, run
+from ._schema import ServerError
 from ._store import Store, open_store
 from ._watch import log_to_stderr
 from ._workers import run_workers

