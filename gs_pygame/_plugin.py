@@ -265,6 +265,7 @@ class SessionPlugin:
         self.left = True
         self._close(reason)
 
+    @called_by_the_game(None)
     def _close(self, reason: Reason) -> None:
         if self.closed:
             return

@@ -100,10 +100,16 @@ def make(connection: sqlite3.Connection) -> None:
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except sqlite3.OperationalError as error:
-        connection.execute("ROLLBACK")
+        _roll_back(connection)
         if any(word in str(error) for word in ("already exists", "no such", "may not be altered")):
             raise OutboxDamagedError(str(error)) from error
         raise
     except BaseException:
-        connection.execute("ROLLBACK")
+        _roll_back(connection)
         raise
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """What came up may have done so just after the commit; then nothing is to be taken back."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

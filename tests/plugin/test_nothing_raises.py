@@ -395,3 +395,41 @@ def test_no_memory(tmp_path: Path, screen: None, monkeypatch: pytest.MonkeyPatch
     ((reason, active),) = ends(tmp_path)
     assert (reason, round(active)) == ("quit", 28)
     assert sys.exc_info()[0] is handled
+
+
+# Ctrl-C
+
+
+def test_whatever_a_game_calls_crosses_the_boundary() -> None:
+    """What holds a lock of ours when an exception comes up is let go of nowhere else."""
+    functions = {name: getattr(member, "fget", member) for name, member in vars(SessionPlugin).items()}
+    called = [name for name, function in functions.items() if callable(function) and not name.startswith("_")]
+    without = [name for name in called if not hasattr(functions[name], "__wrapped__")]
+    assert "flush" in called
+    assert without == ["close"]
+    assert hasattr(
+        SessionPlugin._close, "__wrapped__"
+    )  # which is all that close() calls, and the end of a `with` block
+
+
+def test_ctrl_c_amid_close_keeps_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The game's other threads are answered, and it closes the plugin after all."""
+    plugin = Player(frame=lambda: None).plugin(settings(tmp_path))
+    engine = plugin._engine
+    assert engine is not None
+
+    def interrupted(reason: str) -> None:
+        engine._lock.acquire()
+        engine._storage.outbox.games._database.lock.acquire()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "exit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            plugin.close()
+    asking = threading.Thread(target=plugin.status, daemon=True)
+    asking.start()
+    asking.join(DEADLINE)
+    assert not asking.is_alive()
+    plugin.close()
+    assert plugin.closed
