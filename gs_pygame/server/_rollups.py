@@ -31,7 +31,7 @@ from ._turns import in_thread
 log = logging.getLogger("gs_pygame.server")
 
 BATCH = 250
-"""Sessions of a commit: an end that comes meanwhile waits for it, a few hundredths of a second."""
+"""Sessions of a commit: an end that comes meanwhile waits for it."""
 
 MONTH = 30
 """Days for which a player counts as one of the month."""
