@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from ._gaps import GapTotals
 from ._histogram import quantile
-from ._rollups import MONTH, RETURNS, player_key, read_counts
+from ._rollups import MONTH, RETURNS, player_key
 from ._store import Store
 from ._tables import clients, days, labels, newcomers, player_days, rollup, sessions
 
@@ -65,8 +65,9 @@ class Sums:
         self.of_players += row.of_players
         self.active_ms += row.active_ms
         self.reasons.update(json.loads(row.reasons))
-        self.lengths.update(read_counts(row.lengths))
-        self.lateness.update(read_counts(row.lateness))
+        for counts, text in ((self.lengths, row.lengths), (self.lateness, row.lateness)):
+            for number, count in json.loads(text).items():
+                counts[int(number)] += count
 
     @property
     def median_ms(self) -> int | None:

@@ -17,7 +17,7 @@ from dataclasses import astuple, dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, func, select, tuple_
+from sqlalchemy import Table, bindparam, func, select, tuple_
 from sqlalchemy.engine import Connection
 
 from ._gaps import count_gaps
@@ -30,8 +30,8 @@ from ._turns import in_thread
 
 log = logging.getLogger("gs_pygame.server")
 
-BATCH = 500
-"""Sessions of a commit: so long (some 30 ms) an end that comes meanwhile waits for it."""
+BATCH = 250
+"""Sessions of a commit: an end that comes meanwhile waits for it."""
 
 MONTH = 30
 """Days for which a player counts as one of the month."""
@@ -333,6 +333,8 @@ def _replace(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]
     """These rows in place of those with the same keys."""
     if not rows:
         return
-    key = [*table.primary_key.columns]
-    connection.execute(table.delete().where(tuple_(*key).in_([tuple(row[: len(key)]) for row in rows])))
-    connection.execute(table.insert(), [dict(zip(table.c.keys(), row, strict=True)) for row in rows])
+    values = [dict(zip(table.c.keys(), row, strict=True)) for row in rows]
+    names = [column.name for column in table.primary_key.columns]
+    same = [table.c[name] == bindparam(f"old_{name}") for name in names]  # no long list: PostgreSQL plans each of it
+    connection.execute(table.delete().where(*same), [{f"old_{name}": one[name] for name in names} for one in values])
+    connection.execute(table.insert(), values)
