@@ -406,10 +406,9 @@ def test_whatever_a_game_calls_crosses_the_boundary() -> None:
     called = [name for name, function in functions.items() if callable(function) and not name.startswith("_")]
     without = [name for name in called if not hasattr(functions[name], "__wrapped__")]
     assert "flush" in called
-    assert without == ["close"]
-    assert hasattr(
-        SessionPlugin._close, "__wrapped__"
-    )  # which is all that close() calls, and the end of a `with` block
+    assert without == ["end_session", "close"]
+    for all_they_call in (SessionPlugin._end_session, SessionPlugin._close):
+        assert hasattr(all_they_call, "__wrapped__")
 
 
 def test_ctrl_c_amid_close_keeps_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
