@@ -10,7 +10,7 @@ import uuid
 
 from . import _metrics, _players
 from ._cloud_code import Call, CloudCode, Outcome
-from ._protocol import JSON, EndSessionRequest, RequestError, parse_request, read_text
+from ._protocol import JSON, EndSessionRequest, RequestError, parse_player_id, parse_request, read_text
 from ._requests import NOBODY, Caller, Process, Requests, client_over_rest, envelope, read_token, request_name
 from ._store import Store
 
@@ -157,7 +157,7 @@ class Dispatcher:
     def _caller_over_rest(self, body: JSON, game: str) -> Caller:
         token = read_token(body)
         if token is None:
-            return Caller(player_id=read_text(body.get("playerId")), game=game)
+            return Caller(player_id=parse_player_id(body), game=game)
         with self._store.transaction() as connection:
             player_id = _players.player_of_token(connection, game, token)
             if player_id is None:

@@ -22,6 +22,7 @@ MAX_BODY = 256 * 1024
 _REQUEST_CLASS = ".EndSessionRequest"
 _RESPONSE_CLASS = ".EndSessionResponse"
 _MAX_REQUEST_ID = 128  # characters; it is a database key
+_MAX_ID = 255  # characters of any other id; PostgreSQL's indexes take 2,700 bytes, two of them and a requestId
 _MAX_DEPTH = 100  # levels of scriptData; Python's json stops somewhere below 1000, which depends on its caller
 _MAX_MS = 100 * 365 * 24 * 3600 * 1000  # a hundred years; no play is longer, and sums stay within 64 bits
 _MAX_NUMBER = 2**53  # beyond it JSON's readers disagree about integers
@@ -154,7 +155,12 @@ def parse_request(body: JSON, game: str | None = None) -> EndSessionRequest:
     request_id = read_text(body.get("requestId"))
     if request_id is None or len(request_id) > _MAX_REQUEST_ID:
         wrong["requestId"] = f"must be a string of 1 to {_MAX_REQUEST_ID} characters"
+    player_id: str | None = None
     script_data: JSON = {}
+    try:
+        player_id = parse_player_id(body)
+    except RequestError as error:
+        wrong |= error.fields
     try:
         script_data = parse_script_data(body)
     except RequestError as error:
@@ -163,7 +169,15 @@ def parse_request(body: JSON, game: str | None = None) -> EndSessionRequest:
         raise RequestError(wrong)
     measured = script_data.get("session")
     session = _measured(measured) if isinstance(measured, dict) else Measured()
-    return EndSessionRequest(request_id, read_text(body.get("playerId")), session, script_data, game or None)
+    return EndSessionRequest(request_id, player_id, session, script_data, game or None)
+
+
+def parse_player_id(body: JSON) -> str | None:
+    """Whose any request is, if it says so. Raises RequestError."""
+    player_id = read_text(body.get("playerId"))
+    if player_id is not None and len(player_id) > _MAX_ID:
+        raise RequestError({"playerId": f"must have at most {_MAX_ID} characters"})
+    return player_id
 
 
 def parse_script_data(body: JSON) -> JSON:
@@ -251,10 +265,10 @@ def parse_micros(text: str) -> int:
 
 def _measured(value: JSON) -> Measured:
     return Measured(
-        id=read_text(value.get("id")),
-        previous_id=read_text(value.get("previousId")),
+        id=_id(value.get("id")),
+        previous_id=_id(value.get("previousId")),
         number=_integer(value.get("number"), 1, _MAX_NUMBER),
-        installation_id=read_text(value.get("installationId")),
+        installation_id=_id(value.get("installationId")),
         started_at=_time(value.get("startedAt")),
         ended_at=_time(value.get("endedAt")),
         active_ms=_integer(value.get("activeMs"), 0, _MAX_MS),
@@ -274,6 +288,12 @@ def read_text(value: object) -> str | None:
     if not isinstance(value, str) or not value or "\0" in value:
         return None
     return None if any("\ud800" <= character <= "\udfff" for character in value) else value
+
+
+def _id(value: object) -> str | None:
+    """A text that can be a key, or None."""
+    text = read_text(value)
+    return text if text is not None and len(text) <= _MAX_ID else None
 
 
 def _integer(value: object, least: int, most: int) -> int | None:

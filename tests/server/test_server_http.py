@@ -153,6 +153,26 @@ def test_application_errors_are_answers(client: httpx.Client, changes: dict[str,
     assert requests_listed(client) == []
 
 
+@pytest.mark.parametrize("name", ["EndSessionRequest", "LogEventRequest", "AccountDetailsRequest"])
+def test_ids_are_keys_of_the_database_and_not_endless(client: httpx.Client, name: str) -> None:
+    """A player's longest id is taken; a longer one is an error, and no fault of the database's."""
+    for length, is_taken in ((255, True), (256, False), (20_000, False)):
+        body = end(f"r{length}", playerId="\U0001f600" * length, eventKey="e") | {"@class": f".{name}"}
+        answer = client.post(PATH.replace("EndSessionRequest", name), json=body)
+        assert answer.status_code == 200
+        assert ("error" not in answer.json()) == is_taken
+        assert is_taken or list(answer.json()["error"]) == ["playerId"]
+
+
+def test_a_session_whose_ids_are_too_long_to_be_keys_is_kept_without_them(client: httpx.Client) -> None:
+    long = "\U0001f600" * 256
+    client.post(
+        PATH, json=end(scriptData={"session": {"id": long, "installationId": long, "number": 1, "reason": "quit"}})
+    )
+    (item,) = client.get("/sessions").json()
+    assert (item["id"], item["installationId"], item["number"], item["reason"]) == (None, None, 1, "quit")
+
+
 def test_a_game_that_dies_while_sending_stores_nothing(client: httpx.Client, store: Store) -> None:
     """Half a body is no request; the server goes on."""
     host, port = client.base_url.host, client.base_url.port
