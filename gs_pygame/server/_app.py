@@ -114,6 +114,8 @@ def create_app(
     app = Starlette(
         lifespan=lifespan,
         routes=[
+            Route(call, site.call, methods=["POST"]),
+            Route("/{api_key}" + call, site.call, methods=["POST"]),
             *Dashboard(store).routes(),
             Route("/sessions", site.sessions),
             Route("/players/{id:path}", site.player),
@@ -122,8 +124,6 @@ def create_app(
             Route("/healthz", health.healthz),
             Route("/readyz", health.readyz),
             Route("/metrics", health.metrics),
-            Route(call, site.call, methods=["POST"]),
-            Route("/{api_key}" + call, site.call, methods=["POST"]),
             # An SDK whose secret was given as NAME:SECRET asks for /ws/secure/NAME.
             *(
                 WebSocketRoute(f"{place}/ws/{secure}{{credential}}/{{api_key}}", endpoint)

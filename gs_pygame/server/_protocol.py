@@ -28,6 +28,7 @@ _MAX_MS = 100 * 365 * 24 * 3600 * 1000  # a hundred years; no play is longer, an
 _MAX_NUMBER = 2**53  # beyond it JSON's readers disagree about integers
 _MAX_CAUSES = 32  # a client knows a handful
 _MAX_CAUSE = 64  # characters
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)",
@@ -132,19 +133,20 @@ class Counters:
 def decode(body: bytes) -> JSON:
     """The JSON object in `body` (UTF-8, RFC 8259: no NaN, no Infinity, no number beyond a double). Raises BodyError."""
     try:
-        value = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
+        value = _decoder.decode(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise BodyError(f"The body must be JSON: {error}") from None
     if not isinstance(value, dict):
         raise BodyError("The body must be a JSON object.")
-    if _deeper_than(_MAX_DEPTH + 1, value):  # script data is a level down
+    # Few have as many brackets as levels are allowed; only in these must it be looked. Script data is a level down.
+    if body.count(b"{") + body.count(b"[") > _MAX_DEPTH and _deeper_than(_MAX_DEPTH + 1, value):
         raise BodyError(f"The body must not be nested deeper than {_MAX_DEPTH + 1} levels.")
     return value
 
 
 def encode(value: object) -> str:
     """`value` as compact JSON in ASCII, so that even half a surrogate pair comes back as it was sent."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _encode(value)
 
 
 def parse_request(body: JSON, game: str | None = None) -> EndSessionRequest:
@@ -187,8 +189,6 @@ def parse_script_data(body: JSON) -> JSON:
         return {}
     if not isinstance(value, dict):
         raise RequestError({"scriptData": "must be an object"})
-    if _deeper_than(_MAX_DEPTH, value):
-        raise RequestError({"scriptData": f"must not be nested deeper than {_MAX_DEPTH} levels"})
     return value
 
 
@@ -359,6 +359,8 @@ def _finite(text: str) -> float:
         raise ValueError("a number is too large")
     return number
 
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 SESSION_ITEM = tuple(session_item(EndSessionRequest("", None, Measured(), {}), 0))
 """The names in it, in their order, which stay: new ones come last."""
