@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -16,8 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.engine import Connection
 
 from ._gaps import GapTotals
-from ._histogram import quantile
-from ._rollups import MONTH, RETURNS, player_key
+from ._rollups import MONTH, RETURNS, Sums, player_key
 from ._store import Store
 from ._tables import clients, days, labels, newcomers, player_days, rollup, sessions
 
@@ -38,40 +37,6 @@ class View:
     game: str | None = None
     version: str | None = None
     platform: str | None = None
-
-
-@dataclass(slots=True)
-class Sums:
-    """Of sessions: how many, how long, how they ended, how late they came."""
-
-    sessions: int = 0
-    of_players: int = 0
-    active_ms: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    lengths: Counter[int] = field(default_factory=Counter)
-    lateness: Counter[int] = field(default_factory=Counter)
-
-    def add(self, other: Sums) -> None:
-        self.sessions += other.sessions
-        self.of_players += other.of_players
-        self.active_ms += other.active_ms
-        self.reasons.update(other.reasons)
-        self.lengths.update(other.lengths)
-        self.lateness.update(other.lateness)
-
-    def add_row(self, row: Any) -> None:
-        """A row of `days`."""
-        self.sessions += row.sessions
-        self.of_players += row.of_players
-        self.active_ms += row.active_ms
-        self.reasons.update(json.loads(row.reasons))
-        for counts, text in ((self.lengths, row.lengths), (self.lateness, row.lateness)):
-            for number, count in json.loads(text).items():
-                counts[int(number)] += count
-
-    @property
-    def median_ms(self) -> int | None:
-        return quantile(self.lengths, 0.5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from markupsafe import Markup
 
 from ._charts import bar, columns, line
 from ._histogram import Counts, binned, quantile
-from ._insights import Day, History, Overview, Shown, Sums, View
+from ._insights import Day, History, Overview, Shown, View
 from ._protocol import format_micros
+from ._rollups import Sums
 from ._views import RANGES, Address, date_of
 
 _FILES = resources.files(__package__) / "templates"

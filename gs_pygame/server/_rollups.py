@@ -21,7 +21,7 @@ from sqlalchemy import Table, bindparam, func, select, tuple_
 from sqlalchemy.engine import Connection
 
 from ._gaps import count_gaps
-from ._histogram import bucket
+from ._histogram import bucket, quantile
 from ._protocol import encode, parse_micros
 from ._recorder import UNAVAILABLE
 from ._store import Store
@@ -67,8 +67,8 @@ _Player = tuple[str, str]  # and the game
 
 
 @dataclass(slots=True)
-class _Day:
-    """The sums of a row of `days`."""
+class Sums:
+    """Of sessions: how many, how long, how they ended, how late they came."""
 
     sessions: int = 0
     of_players: int = 0
@@ -78,15 +78,33 @@ class _Day:
     lateness: Counter[int] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, row: Any) -> _Day:
-        return cls(
-            row.sessions,
-            row.of_players,
-            row.active_ms,
-            Counter(json.loads(row.reasons)),
-            read_counts(row.lengths),
-            read_counts(row.lateness),
-        )
+    def of(cls, row: Any) -> Sums:
+        """A row of `days`."""
+        sums = cls()
+        sums.add_row(row)
+        return sums
+
+    def add(self, other: Sums) -> None:
+        self.sessions += other.sessions
+        self.of_players += other.of_players
+        self.active_ms += other.active_ms
+        self.reasons.update(other.reasons)
+        self.lengths.update(other.lengths)
+        self.lateness.update(other.lateness)
+
+    def add_row(self, row: Any) -> None:
+        """A row of `days`."""
+        self.sessions += row.sessions
+        self.of_players += row.of_players
+        self.active_ms += row.active_ms
+        self.reasons.update(json.loads(row.reasons))
+        for counts, text in ((self.lengths, row.lengths), (self.lateness, row.lateness)):
+            for number, count in json.loads(text).items():
+                counts[int(number)] += count
+
+    @property
+    def median_ms(self) -> int | None:
+        return quantile(self.lengths, 0.5)
 
     def values(self) -> list[Any]:
         sums = [self.sessions, self.of_players, self.active_ms]
@@ -115,11 +133,6 @@ class _First(NamedTuple):
 
 
 _NewDays = Mapping[_Player, Mapping[int, Sequence["_Ended"]]]
-
-
-def read_counts(text: str) -> Counter[int]:
-    """Counts by bucket, as they are kept."""
-    return Counter({int(number): count for number, count in json.loads(text).items()})
 
 
 async def keep_rolled_up(store: Store) -> None:
@@ -247,7 +260,7 @@ def _add_to_days(connection: Connection, ended: Sequence[_Ended]) -> None:
     keys = {(one.day, one.game, one.version, one.platform) for one in ended}
     key = tuple_(days.c.day, days.c.game, days.c.version, days.c.platform)
     known = connection.execute(select(days).where(key.in_(keys))).all()
-    tallies = defaultdict(_Day, {tuple(row[:4]): _Day.of(row) for row in known})
+    tallies = defaultdict(Sums, {tuple(row[:4]): Sums.of(row) for row in known})
     for one in ended:
         tally = tallies[one.day, one.game, one.version, one.platform]
         tally.sessions += 1

@@ -22,7 +22,7 @@ from gs_pygame.server import Store, _store, create_app, open_store
 from gs_pygame.server._gaps import GapTotals
 from gs_pygame.server._histogram import bucket
 from gs_pygame.server._insights import Overview, View, history, latest_sessions, overview
-from gs_pygame.server._rollups import forget, forget_before, note_gaps, read_counts, roll_up
+from gs_pygame.server._rollups import Sums, forget, forget_before, note_gaps, roll_up
 from gs_pygame.server._tables import days, newcomers, player_days, sessions
 
 START = date(2026, 3, 1)
@@ -311,5 +311,5 @@ def test_the_kept_counts_are_readable(store: Store) -> None:
     add(store, played("ada", 3))
     with store.reading() as connection:
         row = connection.execute(select(days)).one()
-    assert read_counts(row.lengths) == {bucket(60_000): 1}
+    assert Sums.of(row).lengths == {bucket(60_000): 1}
     assert json.loads(row.reasons) == {"quit": 1}
