@@ -103,7 +103,7 @@ class Settings:
             _require("data_dir", self.data_dir, _is_path(self.data_dir), "a folder's path, as text or pathlib.Path")
         for name, allowed in _CHOICES.items():
             _require(name, getattr(self, name), getattr(self, name) in allowed, " or ".join(map(repr, allowed)))
-        for name in ("credential", "player_id", "app_version", "api_key", "secret"):
+        for name in ("app", "credential", "player_id", "app_version", "api_key", "secret"):
             value = getattr(self, name)
             given = "a value of another kind" if name in ("api_key", "secret") else value
             missing = value is None and name != "credential"

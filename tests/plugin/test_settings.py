@@ -421,3 +421,9 @@ def test_install_with_any_junk_raises_ours_or_works(
         except GsPygameError:
             return
         plugin.close()
+
+
+def test_an_app_that_needs_no_folder_is_a_text_all_the_same() -> None:
+    """It travels with each end."""
+    assert "non-empty string" in complaint(data_dir="somewhere", app=float("nan"))
+    assert checked(data_dir="somewhere", app=None).app is None
