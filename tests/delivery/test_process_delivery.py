@@ -112,8 +112,9 @@ def test_the_next_start_tells(server: FaultServer, folder: Path) -> None:
 
 def test_wait_delivers_in_the_game(server: FaultServer, folder: Path) -> None:
     """exit_delivery="wait": the end is delivered, and told, before the process has gone; no other process."""
+    patient = "from gs_pygame import _plugin\n_plugin.WAIT_AT_EXIT = 60.0"  # a busy machine takes more than two seconds
     done = played(
-        script("pass", exit_delivery="'wait'", on_delivered="lambda session, response: print(session.number)"),
+        script(patient, exit_delivery="'wait'", on_delivered="lambda session, response: print(session.number)"),
         folder,
         server.url,
     )
