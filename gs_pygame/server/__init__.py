@@ -17,7 +17,7 @@ An extra (`pip install "gs-pygame[server]"`), never imported by a game. Its room
     _recorder, _store        ends that come together are one commit; the sessions
     _players, _gaps          who plays; the sessions that never came
     _tables, _database       the columns; SQLite or PostgreSQL
-    _rollups (_histogram)    what is added up by day and by player
+    _rollups (_sums)         what is added up by day and by player
     _turns                   what comes round again and again, beside the requests
     _dashboard, _views       the pages for people, and what they are asked for
     _insights                what they say

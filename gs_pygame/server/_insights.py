@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.engine import Connection
 
 from ._gaps import GapTotals
-from ._rollups import MONTH, RETURNS, Sums, player_key
+from ._rollups import MONTH, RETURNS, player_key
 from ._store import Store
+from ._sums import Sums
 from ._tables import clients, days, labels, newcomers, player_days, rollup, sessions
 
 SEEN = 60

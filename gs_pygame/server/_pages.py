@@ -20,7 +20,7 @@ from ._charts import bar, columns, line
 from ._histogram import Counts, binned, quantile
 from ._insights import Day, History, Overview, Shown, View
 from ._protocol import format_micros
-from ._rollups import Sums
+from ._sums import Sums
 from ._views import RANGES, Address, date_of
 
 _FILES = resources.files(__package__) / "templates"

@@ -8,12 +8,11 @@ added up; a player who is forgotten is not counted as one any more, while the su
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -21,10 +20,11 @@ from sqlalchemy import Table, bindparam, func, select, tuple_
 from sqlalchemy.engine import Connection
 
 from ._gaps import count_gaps
-from ._histogram import bucket, quantile
+from ._histogram import bucket
 from ._protocol import encode, parse_micros
 from ._recorder import UNAVAILABLE
 from ._store import Store
+from ._sums import Sums
 from ._tables import days, labels, newcomers, player_days, rollup, sessions
 from ._turns import in_thread
 
@@ -64,51 +64,6 @@ _newest = select(func.max(sessions.c.received_at))
 _done = select(rollup.c.received_at)
 
 _Player = tuple[str, str]  # and the game
-
-
-@dataclass(slots=True)
-class Sums:
-    """Of sessions: how many, how long, how they ended, how late they came."""
-
-    sessions: int = 0
-    of_players: int = 0
-    active_ms: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-    lengths: Counter[int] = field(default_factory=Counter)
-    lateness: Counter[int] = field(default_factory=Counter)
-
-    @classmethod
-    def of(cls, row: Any) -> Sums:
-        """A row of `days`."""
-        sums = cls()
-        sums.add_row(row)
-        return sums
-
-    def add(self, other: Sums) -> None:
-        self.sessions += other.sessions
-        self.of_players += other.of_players
-        self.active_ms += other.active_ms
-        self.reasons.update(other.reasons)
-        self.lengths.update(other.lengths)
-        self.lateness.update(other.lateness)
-
-    def add_row(self, row: Any) -> None:
-        """A row of `days`."""
-        self.sessions += row.sessions
-        self.of_players += row.of_players
-        self.active_ms += row.active_ms
-        self.reasons.update(json.loads(row.reasons))
-        for counts, text in ((self.lengths, row.lengths), (self.lateness, row.lateness)):
-            for number, count in json.loads(text).items():
-                counts[int(number)] += count
-
-    @property
-    def median_ms(self) -> int | None:
-        return quantile(self.lengths, 0.5)
-
-    def values(self) -> list[Any]:
-        sums = [self.sessions, self.of_players, self.active_ms]
-        return [*sums, encode(self.reasons), encode(self.lengths), encode(self.lateness)]
 
 
 class _PlayerDay(NamedTuple):

@@ -22,7 +22,8 @@ from gs_pygame.server import Store, _store, create_app, open_store
 from gs_pygame.server._gaps import GapTotals
 from gs_pygame.server._histogram import bucket
 from gs_pygame.server._insights import Overview, View, history, latest_sessions, overview
-from gs_pygame.server._rollups import Sums, forget, forget_before, note_gaps, roll_up
+from gs_pygame.server._rollups import forget, forget_before, note_gaps, roll_up
+from gs_pygame.server._sums import Sums
 from gs_pygame.server._tables import days, newcomers, player_days, sessions
 
 START = date(2026, 3, 1)
