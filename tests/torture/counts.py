@@ -44,7 +44,7 @@ KILLS = _number("KILLS", 100)
 LANES = _number("LANES", 4)
 """Installations that are played on at the same time."""
 
-DELIVERER_KILLS = _number("DELIVERER_KILLS", 40)
+DELIVERER_KILLS = _number("DELIVERER_KILLS", 25)
 """Deliverers that are killed."""
 
 COPIES = _number("COPIES", 4)
