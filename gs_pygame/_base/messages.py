@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
 from .._version import __version__
@@ -26,10 +26,16 @@ SCRIPT_DATA_LIMIT = 64 * 1024
 """Bytes of JSON that a game may send along with an end; GameSparks took requests of at most 256 KB."""
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_LAST = 253402300799.0  # the last second of the year 9999
+
+
 def to_datetime(wall: float) -> datetime:
-    """Unix time in seconds as an aware UTC datetime, clamped to the years a datetime can hold."""
-    clamped = min(max(wall, 0.0), 253402300799.0)
-    return datetime.fromtimestamp(clamped, timezone.utc)
+    """Unix time in seconds as an aware UTC datetime, clamped to the years a datetime can hold.
+
+    Counted from 1970 on, since Windows' own calendar ends with the year 3000 (`gmtime`, and so `fromtimestamp`).
+    """
+    return _EPOCH + timedelta(seconds=min(max(0.0, wall), _LAST))
 
 
 def to_rfc3339(wall: float) -> str:

@@ -166,6 +166,8 @@ class Delivery:
         if self._process is None:
             return False
         path = self._presence()
+        if self._seen and self._process.lives and os.access(path, os.F_OK):
+            return True
         try:
             lock = FileLock(path, create=False)
         except BlockingIOError:

@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import random
+import sys
 import threading
 import time
 from contextlib import closing
@@ -30,6 +31,7 @@ from .._base.patience import AFTER_THE_EXIT, ARRIVING, HELPER_IDLE, HELPER_TURN_
 from .._disk import consent
 from .._disk.lock import FileLock
 from .._disk.outbox import Outbox
+from .._disk.place import Place
 from .._disk.runs import recover_dead_runs
 from ..destinations import Outcome
 from ..destinations.gamesparks import GameSparks
@@ -164,7 +166,8 @@ class _Helper:
         self._gone = False
         threading.Thread(target=self._watch, daemon=True).start()
         self._choice = consent.from_outside(path.parent)
-        self._file = os.stat(path)  # raises if somebody removed it, who does not want it to be made again
+        os.stat(path)  # raises if somebody removed it, who does not want it to be made again
+        self._place = Place(str(path))
         self._outbox = Outbox(path)
         self._courier = Courier(
             self._outbox,
@@ -196,6 +199,8 @@ class _Helper:
 
     def _watch(self) -> None:
         """Have it end in time, whatever it is waiting for."""
+        if sys.platform == "win32":  # no child of the game has its pipe there; and of a look at a lock, Place says why
+            self._ears.closed.wait()
         while not self._game_has_gone():
             if self._ears.closed.wait(LOOK_IN_PLAY):
                 time.sleep(LOOK_AT_EXIT)
@@ -232,7 +237,7 @@ class _Helper:
         """Whether the player consents, and the outbox is the file that lies there now: the game may have gone on with
         another one."""
         try:
-            return self._choice.may_send() and os.path.samestat(self._file, os.stat(self._path))
+            return self._choice.may_send() and self._place.has()
         except OSError:
             return False
 

@@ -86,6 +86,7 @@ class Process:
         if len(order) > PIPE_SIZE - SPARE:
             raise OSError("what a helper process has to know is too long for a pipe that nobody may read")
         self._ends = _pipe()
+        self._child: subprocess.Popen[bytes] | None = None
         self._room = PIPE_SIZE - len(STOP)
         try:
             self.say(order)  # before anybody reads: there is room for it
@@ -93,12 +94,17 @@ class Process:
             if arguments is None:
                 raise OSError(f"{sys.executable or 'no interpreter'} cannot run a process of ours")
             if sys.platform == "win32":
-                _start_on_windows(arguments, folder, self._ends[0])
+                self._child = _start_on_windows(arguments, folder, self._ends[0])
             else:
                 _start(arguments, folder, self._ends[0])
         except BaseException:
             self.close()
             raise
+
+    @property
+    def lives(self) -> bool:
+        """Whether it is certain that it does: Windows alone knows, where it is asked instead of a lock (see Place)."""
+        return self._child is not None and self._child.poll() is None
 
     def say(self, word: bytes) -> None:
         """Never waits: a helper that is stopped misses what the pipe has no room for."""
@@ -114,6 +120,8 @@ class Process:
         for end in self._ends:
             with contextlib.suppress(OSError):
                 os.close(end)
+        if self._child is not None:
+            self._child.returncode = 0  # nobody waits for it; else Python would warn that it still runs
 
 
 def prepare() -> None:
@@ -202,17 +210,19 @@ def _unseen(line: bytes) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _start_on_windows(arguments: list[str], folder: str, pipe: int) -> None:
+def _start_on_windows(arguments: list[str], folder: str, pipe: int) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
     flags = _CREATE_NO_WINDOW | _CREATE_NEW_PROCESS_GROUP | _BELOW_NORMAL_PRIORITY_CLASS
     try:
-        _popen(arguments, folder, {**environment, **_MORE}, flags | _CREATE_BREAKAWAY_FROM_JOB, pipe)
+        return _popen(arguments, folder, {**environment, **_MORE}, flags | _CREATE_BREAKAWAY_FROM_JOB, pipe)
     except OSError:  # the job that the game runs in lets nobody go
-        _popen(arguments, folder, {**environment, **_MORE}, flags, pipe)
+        return _popen(arguments, folder, {**environment, **_MORE}, flags, pipe)
 
 
-def _popen(arguments: list[str], folder: str, environment: dict[str, str], flags: int, pipe: int) -> None:
-    process = subprocess.Popen(
+def _popen(
+    arguments: list[str], folder: str, environment: dict[str, str], flags: int, pipe: int
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         arguments,
         cwd=folder,
         env=environment,
@@ -221,4 +231,3 @@ def _popen(arguments: list[str], folder: str, environment: dict[str, str], flags
         stderr=subprocess.DEVNULL,
         creationflags=flags,
     )
-    process.returncode = 0  # nobody waits for it; else Python would warn that it still runs

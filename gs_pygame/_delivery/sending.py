@@ -86,6 +86,9 @@ class Sending:
             if self._house_due:
                 self._house_due = False
                 self._keep_house()
+        except (OSError, OutboxError) as error:  # which is none of the delivery's
+            self._failover.report(error)
+        try:
             return self.delivery.turn() if self._searched else None
         except (OSError, OutboxError) as error:
             self._failover.report(error)

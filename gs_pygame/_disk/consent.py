@@ -52,12 +52,23 @@ def load(folder: Path) -> Consent | None:
 
 def is_awaited(folder: Path) -> bool:
     """Whether the game keeps ends there that nobody may send before the player has chosen."""
-    return (folder / _AWAITED).exists() and load(folder) is None
+    return _is_noted(folder) and load(folder) is None
 
 
 def from_outside(folder: Path) -> Choice:
     """The choice as whoever does not know the game's setting has it: a helper, a command."""
-    return Choice(folder, "pending" if (folder / _AWAITED).exists() else "granted")
+    return Choice(folder, "pending" if _is_noted(folder) else "granted")
+
+
+def _is_noted(folder: Path) -> bool:
+    """Whether a game waits for the choice; a disk that cannot be looked at is no consent."""
+    try:
+        os.stat(folder / _AWAITED)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    return True
 
 
 class Choice:

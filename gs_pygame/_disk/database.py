@@ -207,12 +207,15 @@ class Database:
 
     def hold_reserve(self) -> None:
         """Hold RESERVE bytes free, in the file and in its WAL. As `sync`. Raises OutboxError if the disk is full."""
-        wal = Path(f"{self.path}-wal")
-        if self.path is None or not wal.exists():
+        if self.path is None:
+            return
+        try:
+            size_of_wal = os.stat(f"{self.path}-wal").st_size
+        except OSError:  # it was removed, or cannot be looked at
             return
         (pages,), (page_size,) = self.read("PRAGMA freelist_count")[0], self.read("PRAGMA page_size")[0]
         missing = pages * page_size < RESERVE
-        if missing or wal.stat().st_size < RESERVE:
+        if missing or size_of_wal < RESERVE:
             with self.transaction():
                 size = RESERVE * 3 // 2 if missing else RESERVE  # with some to spare: this is not for every new end
                 self.change("INSERT INTO meta VALUES ('reserve', zeroblob(?))", size)

@@ -49,7 +49,8 @@ class Failover:
 
     def worked(self) -> None:
         self._failures = 0
-        self.trouble = None
+        if self._storage.durable:
+            self.trouble = None
 
     def report(self, error: Exception) -> None:
         """Something on disk failed: said once. Nothing that is written to a damaged file is safe. Any thread."""
@@ -108,7 +109,8 @@ class Failover:
         except BlockingIOError:  # another copy of the game is at it
             self._next_try = 0.0
             return False
-        except (OSError, OutboxError):
+        except (OSError, OutboxError) as error:
+            self.report(error)
             return False
         new.games.wait_at_most(GAME_PATIENCE)
         run_file, before = self._storage.run_file, self._storage.outbox
@@ -126,6 +128,7 @@ class Failover:
             return False
         before.close()
         self._storage.look()
+        self.trouble = None
         log.warning("gs_pygame: ended sessions are kept on disk again, in %s", new.games.path)
         return True
 

@@ -53,7 +53,12 @@ else:
 
 def held_here(path: Path) -> bool:
     """Whether this process holds the lock on `path`."""
-    return os.path.realpath(path) in _held
+    return _key(path) in _held
+
+
+def _key(path: Path) -> str:
+    """One for each file, whatever leads to its folder. The file itself is no link, and is not looked at: see Place."""
+    return os.path.join(os.path.realpath(path.parent), path.name)
 
 
 class FileLock:
@@ -67,7 +72,7 @@ class FileLock:
 
     def __init__(self, path: Path, create: bool = True) -> None:
         self.path = path
-        self._key = os.path.realpath(path)
+        self._key = _key(path)
         with _guard:
             if self._key in _held:
                 raise BlockingIOError(f"{path} is locked by this process")

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -92,10 +92,8 @@ def looked_into(path: Path) -> sqlite3.Connection:
     """Open the file at `path` for reading: nothing is made or written. Raises FileNotFoundError and OutboxError."""
     if not path.exists():
         raise FileNotFoundError(f"there is no outbox in {path.parent}: no such game was played here")
-    place = path.absolute().as_posix()  # on a Windows share it begins with //, which as_uri() would make a host's
-    uri = f"file://{'' if place.startswith('/') else '/'}{quote(os.fsencode(place))}?mode=ro"
     with translated():
-        db = sqlite3.connect(uri, uri=True, timeout=HELPER_PATIENCE, check_same_thread=False)
+        db = sqlite3.connect(f"{_uri(path)}?mode=ro", uri=True, timeout=HELPER_PATIENCE, check_same_thread=False)
         db.text_factory = _text
         try:
             refuse_newer(db)
@@ -106,6 +104,31 @@ def looked_into(path: Path) -> sqlite3.Connection:
             db.close()
             raise
     return db
+
+
+def is_open_elsewhere(path: Path) -> bool:
+    """Whether anybody has the file at `path` open, of whom SQLite knows, or Windows, which would not let it be removed.
+    A connection of this process counts."""
+    if sys.platform == "win32":
+        for suffix in FILES:
+            try:
+                os.rename(f"{path}{suffix}", f"{path}{suffix}")  # as it is, if nobody has it
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return True
+    try:
+        with closing(sqlite3.connect(f"{_uri(path)}?mode=rw", uri=True, timeout=0, isolation_level=None)) as db:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:  # else there is none, or it is damaged
+        return isinstance(as_ours(error), OutboxBusyError)
+    return False
+
+
+def _uri(path: Path) -> str:
+    place = path.absolute().as_posix()  # on a Windows share it begins with //, which as_uri() would make a host's
+    return f"file://{'' if place.startswith('/') else '/'}{quote(os.fsencode(place))}"
 
 
 def _has_frames(path: Path) -> bool:

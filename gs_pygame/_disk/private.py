@@ -25,7 +25,7 @@ def _make_one(folder: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:  # it is there; of some folders Windows and macOS say something else than that
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise
     else:
         own(folder, 0o700)

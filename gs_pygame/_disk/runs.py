@@ -4,6 +4,7 @@ of the sessions of those that have died."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 import threading
@@ -129,8 +130,10 @@ def may_live(folder: Path, run: str) -> bool:
     path = run_path(folder, run)
     try:
         return held_here(path) or os.access(path, os.R_OK | os.W_OK) or time.time() - path.stat().st_mtime < SILENT
-    except (OSError, ValueError):  # there is none, or no file can have that name
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
+    except OSError as error:  # of a disk that cannot be looked at; but for a name that no file can have
+        return error.errno != errno.ENAMETOOLONG
 
 
 def run_names(folder: Path) -> set[str]:

@@ -31,14 +31,14 @@ def open_or_replace(path: Path, runs: Path, open_outbox: Callable[[], Outbox]) -
 
     While another copy of the game (its run file lies in `runs`) has the damaged file open, it is left alone.
     """
-    if not _mark(path).exists():
+    if not os.path.exists(_mark(path)):
         try:
             return open_outbox()
         except OutboxDamagedError:
             mark_damaged(path)
     lock = FileLock(path.with_name("salvage.lock"))
     try:
-        if _mark(path).exists():  # else another copy that started with us has just done it
+        if os.path.exists(_mark(path)):  # else another copy that started with us has just done it
             if any_alive(runs):
                 raise OutboxDamagedError("the file is damaged, and another copy of the game still has it open")
             aside = _replace(path)

@@ -13,6 +13,7 @@ from .._base.patience import KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
 from .lock import FileLock
 from .opening import FILES
 from .outbox import Outbox
+from .place import Place
 from .private import make_folder, own
 from .runs import RunFile
 from .salvage import open_or_replace
@@ -35,25 +36,6 @@ class Connections:
     def close(self) -> None:
         for outbox in (self.games, self.keepers, self.couriers):
             outbox.close()
-
-
-class Place:
-    """The files that are open. Other files may come to have their names, or none."""
-
-    def __init__(self, *paths: str) -> None:
-        self._opened = {path: _identity(path) for path in paths}
-
-    def has(self, *paths: str) -> bool:
-        """Whether these names, or all, still lead to what was opened."""
-        return all(self._opened[path] == _identity(path) for path in paths or self._opened)
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 class Storage:
@@ -129,7 +111,8 @@ class Storage:
             os.replace(copy, file)
 
     def save_at_exit(self) -> bool:
-        """Files may have been removed or replaced since the last beat. False if what was written last will be found."""
+        """Files may have been removed or replaced since the last beat. False if what was written last will be found.
+        Raises OSError."""
         self.look()
         wal, _, file = self._files
         if self.outbox.keepers.durable and self._place.has(file) and not self._place.has(wal):
@@ -164,5 +147,9 @@ class Storage:
         return self._folder / "delivery.lock" if self.durable else None
 
     def look(self) -> None:
-        """See whether the files that are open still lie there: what is written to others, nobody will find."""
-        self.in_place = not self.outbox.games.durable or self._place.has()
+        """See whether the files that are open still lie there: what is written to others, nobody will find. A disk that
+        cannot be looked at is no better."""
+        try:
+            self.in_place = not self.outbox.games.durable or self._place.has()
+        except OSError:
+            self.in_place = False

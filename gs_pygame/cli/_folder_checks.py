@@ -42,7 +42,7 @@ _OTHER_CURE = "Close what else has it open, and look again."
 
 def look_at_folder(folder: Path) -> Iterator[Finding]:
     yield from _place(folder)
-    if folder.is_dir():
+    if os.path.isdir(folder):
         yield from _outbox(folder)
         yield _copies(folder)
         yield from _choice(folder)
@@ -53,7 +53,7 @@ def look_at_folder(folder: Path) -> Iterator[Finding]:
 def _place(folder: Path) -> Iterator[Finding]:
     """Can the outbox be written there, as install() would? Tried in a folder of our own, which is removed again."""
     try:
-        place = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        place = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
         with tempfile.TemporaryDirectory(prefix="gs_pygame-doctor-", dir=place) as scratch:
             Path(scratch, "ballast").write_bytes(bytes(RESERVE))
             mode = _journal_mode(Path(scratch, OUTBOX))
@@ -101,7 +101,7 @@ def _outbox(folder: Path) -> Iterator[Finding]:
         cure = "Put the file itself there, or name the folder that it is in by data_dir."
         yield Finding("outbox", "fault", f"{links[0]} is a link, which a game does not follow", cure)
         return
-    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+    if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
         yield Finding("outbox", "fault", "its file is another account's", "Give it to the player's account.")
         return
     try:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import ctypes
 import errno
 import importlib.util
+import os
 import sys
 import time
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gs_pygame._base import clocks
-from gs_pygame._disk import lock
+from gs_pygame._base import clocks, messages
+from gs_pygame._base.patience import HEARTBEAT
+from gs_pygame._disk import lock, place
+from gs_pygame._settings import Settings
+from gs_pygame.testing import Player
 
 
 def test_linux_asks_boottime_for_what_runs_on_in_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,6 +53,78 @@ def test_windows_asks_for_unbiased_interrupt_time(monkeypatch: pytest.MonkeyPatc
     active, elapsed = clocks.system_sources("win32")
     assert active() == pytest.approx(1.25)
     assert elapsed is time.monotonic
+
+
+@pytest.mark.parametrize(
+    ("wall", "written"),
+    [
+        (-5e9, "1970-01-01T00:00:00.000Z"),
+        (float("nan"), "1970-01-01T00:00:00.000Z"),
+        (1_800_000_000.25, "2027-01-15T08:00:00.250Z"),
+        (32_536_850_400.0, "3001-01-19T22:00:00.000Z"),
+        (9.9e13, "9999-12-31T23:59:59.000Z"),
+    ],
+)
+def test_a_date_that_windows_does_not_know(monkeypatch: pytest.MonkeyPatch, wall: float, written: str) -> None:
+    """Windows' calendar (gmtime) is from 1970 to 3000, and raises OSError else: no end that says otherwise is in the
+    way of those behind it."""
+
+    class WindowsDate(datetime):
+        @classmethod
+        def fromtimestamp(cls, moment: float, tz: Any = None) -> Any:
+            if not 0 <= moment < 32_536_850_400:
+                raise OSError(errno.EINVAL, "Invalid argument")
+            return datetime.fromtimestamp(moment, tz)
+
+    monkeypatch.setattr(messages, "datetime", WindowsDate)
+    end = messages.End("s", 1, None, "i", "p", wall, 10.0, 0.0, "quit", "{}", "{}")
+    assert end.measured()["startedAt"] == end.measured()["endedAt"] == written
+    assert end.snapshot().started_at == end.snapshot().ended_at
+
+
+def test_what_windows_is_asked_once_a_beat_opens_no_file_that_has_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under Wine each open of one, and so each stat, keeps a descriptor of wineserver for as long as there are locks:
+    two in a beat end every program of the prefix after an hour or two of play."""
+    player = Player(frame=lambda: None)
+    player.destination.offline = True
+    folder = tmp_path / "data"
+    monkeypatch.setattr(place, "sys", SimpleNamespace(platform="win32"))
+    opened: list[str] = []
+    with player.plugin(Settings(data_dir=folder, hook=False, exit_delivery="next-start")) as plugin:
+        player.clock.advance(3)
+        plugin.end_session()
+        plugin.start_session()
+        player.clock.advance(3)
+        with monkeypatch.context() as beats:
+            for name in ("stat", "lstat", "open"):
+                beats.setattr(os, name, noting(getattr(os, name), opened))
+            player.clock.advance(20 * HEARTBEAT)
+        assert plugin.status().durable
+    locked = {path for path in opened if path.endswith(("outbox.sqlite3", "-shm", ".run"))}
+    assert locked == set()
+
+
+def noting(real: Callable[..., Any], paths: list[str]) -> Callable[..., Any]:
+    def call(path: Any, *arguments: Any, **options: Any) -> Any:
+        paths.append(str(path))
+        return real(path, *arguments, **options)
+
+    return call
+
+
+def test_windows_sees_that_a_file_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drive that was pulled out, and one that is there again: no open file can be replaced there."""
+    monkeypatch.setattr(place, "sys", SimpleNamespace(platform="win32"))
+    file = tmp_path / "file"
+    file.touch()
+    lies = place.Place(str(file))
+    assert lies.has()
+    file.rename(tmp_path / "away")
+    assert not lies.has(str(file))
+    (tmp_path / "away").rename(file)
+    assert lies.has()
 
 
 def test_elsewhere_the_wall_clock_is_the_last_resort(monkeypatch: pytest.MonkeyPatch) -> None:
