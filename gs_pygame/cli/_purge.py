@@ -14,6 +14,7 @@ from .._base.errors import GsPygameError, OutboxError
 from .._disk.browse import Browser
 from .._disk.erasure import erase
 from .._disk.lock import FileLock
+from .._disk.opening import is_open_elsewhere
 from .._disk.runs import any_alive
 from .._disk.salvage import remove_whole
 from .._disk.storage import OUTBOX
@@ -93,6 +94,8 @@ def _remove(folder: Path) -> None:
         raise GsPygameError("a session is being delivered right now: try again in ten seconds") from None
     with closing(delivery):
         _refuse_if_played(folder)
-        with suppress(OutboxError):  # another process may have it open, to try again when there is a network
+        if is_open_elsewhere(folder / OUTBOX):  # before anything is erased: it could not all be removed
+            raise GsPygameError("another program has the outbox open: close it, or try again in ten seconds")
+        with suppress(OutboxError):  # it cannot be read
             erase(folder)
         remove_whole(folder / OUTBOX)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cli_kit import DELIVERING, PLAYING, Command, busy, everything, fill_with_all
 from core_kit import choose, ids
 
-from gs_pygame._disk import consent
+from gs_pygame._disk import consent, opening
 from gs_pygame._disk.outbox import Outbox
 
 
@@ -108,13 +110,40 @@ def test_not_while_something_is_delivered(command: Command, path: Path) -> None:
         assert path.exists()
 
 
-def test_nobody_sends_it_any_more(command: Command, path: Path) -> None:
-    """A process that has the outbox open, to try again when there is a network, finds nothing in it."""
+def test_not_while_another_program_has_it_open(command: Command, path: Path) -> None:
+    """A process that has the outbox open, to try again when there is a network, or to show it: not all of it could be
+    removed on Windows, so nothing is, and what has it open goes on. Then it can be."""
     fill_with_all(path)
     with closing(Outbox(path)) as another:
+        done = command.on("purge", "--yes")
+        assert done.code == 1
+        assert done.err == (
+            "gs-pygame purge: another program has the outbox open: close it, or try again in ten seconds\n"
+        )
         assert ids(another) == ["a", "b"]
-        assert command.on("purge", "--yes").code == 0
-        assert ids(another) == []
+    assert command.on("purge", "--yes").code == 0
+    assert not path.exists()
+
+
+def test_not_while_windows_keeps_a_file(command: Command, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scanner, say, that has opened one of the files: Windows lets nobody rename it, nor remove it."""
+    fill_with_all(path)
+    real = os.rename
+
+    def rename(source: str, target: str) -> None:
+        if source.endswith("-wal"):
+            raise PermissionError(13, "Sharing violation")
+        real(source, target)
+
+    Path(f"{path}-wal").touch()
+    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(opening, "sys", SimpleNamespace(platform="win32"))
+    before = path.read_bytes()
+    done = command.on("purge", "--yes")
+    assert (done.code, "another program has the outbox open" in done.err) == (1, True)
+    assert path.read_bytes() == before
+    monkeypatch.undo()
+    assert command.on("purge", "--yes").code == 0
 
 
 @pytest.mark.parametrize("harm", ["damaged", "newer"])
