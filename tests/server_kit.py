@@ -28,7 +28,7 @@ DEADLINE = 30.0  # seconds; only a broken test waits this long
 @contextmanager
 def listening(app: Starlette, proxies: Sequence[str] = ()) -> Iterator[str]:
     """Serve `app` in a thread on a free port, behind `proxies`; yields the address without a slash at its end."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # see _serve._listen
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.bind(("127.0.0.1", 0))
     listener.listen()  # who connects before the thread has started waits
     server = uvicorn.Server(configured(app, proxies))

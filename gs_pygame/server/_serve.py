@@ -155,8 +155,7 @@ def _listen(host: str, port: int) -> socket.socket:
             f"the host must be an address of this computer, like 127.0.0.1 or 0.0.0.0, not {host!r}"
         ) from None
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    # With the protocol named, asyncio sets TCP_NODELAY; else Nagle's algorithm holds each answer's body back for 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(family, socket.SOCK_STREAM)
     if sys.platform != "win32":  # there the option means something else: to share a port that is in use
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -16,12 +17,28 @@ from hypothesis import strategies as st
 from server_kit import DEADLINE, JSON_BODY, PATH, counters, end, listening
 
 from gs_pygame.server import Store, create_app, open_store
+from gs_pygame.server._http import Protocol
 
 
 def requests_listed(client: httpx.Client, **query: object) -> list[str]:
     answer = client.get("/sessions", params={name: str(value) for name, value in query.items()})
     assert answer.status_code == 200
     return [item["requestId"] for item in answer.json()]
+
+
+def test_no_answer_waits_for_nagle(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second piece of an answer goes out at once, also where an accepted socket does not name its protocol, and
+    asyncio leaves it as it is (Windows)."""
+    accepted: list[int] = []
+    made = Protocol.connection_made
+
+    def connection_made(self: Protocol, transport: asyncio.Transport) -> None:
+        made(self, transport)
+        accepted.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(Protocol, "connection_made", connection_made)
+    client.get("/healthz")
+    assert accepted == [1]
 
 
 def test_an_end_is_answered_and_listed(client: httpx.Client) -> None:
