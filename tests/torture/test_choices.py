@@ -186,7 +186,7 @@ def wrong(said: list[Said], came: list[tuple[float, float, str]]) -> list[str]:
 
 def test_choices_at_random(tmp_path: Path, report: Callable[[object], None]) -> None:
     """No request comes but while the last choice was yes, none ever of what a no had erased, or under its installation
-    id; once both copies have heard of a no nothing is on disk. Killed while choosing, the choice is what the file says."""
+    id; once both copies have heard of a no, nothing is on disk. A copy killed amid a choice: the file has it."""
     chance = random.Random(f"{SEED}/choices")
     folder, server = tmp_path / "data", Server()
     kills, looks = 0, list[float]()
@@ -216,8 +216,8 @@ def test_choices_at_random(tmp_path: Path, report: Callable[[object], None]) -> 
         came = list(server.came)
         found = wrong(said, came)
         report(
-            f"{len(said)} choices, {kills} kills, {len(came)} requests; {len(looks)} looks after a no: 0 rows, the last "
-            f"one gone after {max(looks):.1f} s; not allowed: {len(found)}"
+            f"{len(said)} choices, {kills} kills, {len(came)} requests; {len(looks)} looks after a no: 0 rows, "
+            f"the last one gone after {max(looks):.1f} s; not allowed: {len(found)}"
         )
         assert found == []
         assert came
