@@ -101,9 +101,9 @@ def gs_fault_server() -> Iterator[FaultServer]:
 @pytest.fixture(scope="session")
 def gs_display() -> Iterator[Display]:
     """The virtual display of all tests with the marker `gs_window`."""
-    from .testing._display import Display, missing_tools
+    from .testing._display import Display
 
-    missing = missing_tools()
+    missing = Display.missing_tools()
     if missing:
         pytest.skip(f"a real window needs {', '.join(missing)}, which are not installed")
     display = Display()

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-TOOLS = ("Xvfb", "openbox", "wmctrl", "xdotool")
-
 DEADLINE = 20.0
 """Seconds that something may take which is sure to happen; only a broken test waits this long."""
 
@@ -26,11 +24,6 @@ pygame.display.set_caption("elsewhere")
 while pygame.event.wait().type != pygame.QUIT:
     pass
 """
-
-
-def missing_tools() -> list[str]:
-    """Which of TOOLS are not installed."""
-    return [tool for tool in TOOLS if shutil.which(tool) is None]
 
 
 def eventually(is_so: Callable[[], Any], what: str, timeout: float = DEADLINE) -> Any:
@@ -63,11 +56,23 @@ class Display:
     `environment`: what a game needs to be played on it.
     """
 
+    TOOLS: tuple[str, ...] = ("Xvfb", "openbox", "wmctrl", "xdotool")
+
+    tells_visibility = True
+    """Whether a window is told that it cannot be seen."""
+
+    @classmethod
+    def missing_tools(cls) -> list[str]:
+        """Which of TOOLS are not installed."""
+        return [tool for tool in cls.TOOLS if shutil.which(tool) is None]
+
     def __init__(self) -> None:
         self._home = tempfile.mkdtemp(prefix="gs_pygame-window-")
         self._children: list[subprocess.Popen[Any]] = []
         try:
             self._open()
+            elsewhere = self._start(sys.executable, "-c", _ELSEWHERE, env=self.environment)
+            self._elsewhere = self.window(elsewhere.pid, "elsewhere")  # SDL may have another one at first
         except BaseException:
             self.close()
             raise
@@ -89,27 +94,33 @@ class Display:
                 number += piece
         finally:
             os.close(reading)
-        # The player's own settings of openbox, and their display, stay out of this.
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("GS_PYGAME", "SDL_", "XDG_"))},
+        self.environment = self._clean_environment() | {
             "DISPLAY": f":{number.decode().strip()}",
-            "HOME": self._home,
             "SDL_VIDEODRIVER": "x11",
+        }
+        self._start("openbox", "--sm-disable", env=self.environment)
+        eventually(lambda: "Openbox" in self._ask("wmctrl", "-m"), "openbox runs")
+        self._ask("xdotool", "mousemove", "799", "599")  # out of the way of the windows
+
+    def _clean_environment(self) -> dict[str, str]:
+        """Of a game on no display yet: the player's own settings, and their display, stay out of this."""
+        apart = ("DISPLAY", "WAYLAND_DISPLAY", "DO_NOT_TRACK", "PYTHONSAFEPATH")
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in apart and not name.startswith(("GS_PYGAME", "SDL_", "XDG_"))
+        }
+        return {
+            **inherited,
+            "HOME": self._home,
             "SDL_AUDIODRIVER": "dummy",
             "PYGAME_HIDE_SUPPORT_PROMPT": "1",
             "PYTHONUNBUFFERED": "1",
             "NO_PROXY": "127.0.0.1",
         }
-        for name in ("DO_NOT_TRACK", "WAYLAND_DISPLAY", "PYTHONSAFEPATH"):
-            self.environment.pop(name, None)
-        self._start("openbox", "--sm-disable", env=self.environment)
-        eventually(lambda: "Openbox" in self._ask("wmctrl", "-m"), "openbox runs")
-        self._ask("xdotool", "mousemove", "799", "599")  # out of the way of the windows
-        elsewhere = self._start(sys.executable, "-c", _ELSEWHERE, env=self.environment)
-        self._elsewhere = self.window(elsewhere.pid, "elsewhere")  # SDL may have another one at first
 
     def _start(self, *command: str, **options: Any) -> subprocess.Popen[Any]:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+        child = subprocess.Popen(command, **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **options})
         self._children.append(child)
         return child
 
@@ -162,6 +173,10 @@ class Display:
 
     def show_desktop(self, on: bool) -> Moment:
         return self._do("wmctrl", "-k", "on" if on else "off")
+
+    def behind(self) -> dict[str, str]:
+        """What makes the window of a game one that gets no focus by itself."""
+        return {"SDL_X11_WINDOW_TYPE": "_NET_WM_WINDOW_TYPE_DOCK"}
 
     def press(self, key: str) -> Moment:
         return self._do("xdotool", "key", key)

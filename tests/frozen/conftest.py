@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from frozen_kit import Build, Place, build, processes
 from server_kit import ServerProcess
-from window.window_kit import TOOLS, Desktop
+from window.window_kit import Desktop
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Skipped without PyInstaller or the tools that a window needs, which CI must have."""
-    missing = [tool for tool in (*TOOLS, "objcopy") if shutil.which(tool) is None]
+    missing = [tool for tool in (*Desktop.TOOLS, "objcopy") if shutil.which(tool) is None]
     if importlib.util.find_spec("PyInstaller") is None:
         missing.append("PyInstaller")
     if missing:

@@ -141,6 +141,6 @@ def test_names_of_the_kit() -> None:
 @pytest.mark.skipif(not os.environ.get("CI"), reason="only a CI must have the tools")
 def test_ci_has_the_tools() -> None:
     """So that under CI no test of a real window is skipped."""
-    from gs_pygame.testing._display import missing_tools
+    from gs_pygame.testing._display import Display
 
-    assert missing_tools() == []
+    assert Display.missing_tools() == []

@@ -1,4 +1,4 @@
-"""Real windows under pytest: each test that asks for `stage` is played on a virtual display of its own.
+"""Real windows under pytest: each test that asks for `stage` is played on each desktop, on a display of its own.
 
 These tests wait for real seconds ("away for 3 s"), so a few of them are played at the same time: the first one starts
 all that were selected, in a few threads, and each reports when its turn comes. One worker has them all.
@@ -10,7 +10,6 @@ that failed is played again, once, when the others are over; the summary counts 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -19,7 +18,10 @@ from pathlib import Path
 
 import pytest
 from notes import note
-from window_kit import TOOLS, Desktop, Stage
+from sway import Sway
+from window_kit import Desktop, Stage
+
+DESKTOPS: dict[str, type[Desktop]] = {"x11": Desktop, "wayland": Sway}
 
 SIDE_BY_SIDE = 4
 """Displays. A waiting game takes a few percent of a processor; starting one takes half a second of it."""
@@ -36,7 +38,7 @@ class Plays:
 
     def __init__(self, items: list[pytest.Function], folder: Path) -> None:
         self._folder = folder
-        self._desktops: list[Desktop] = []
+        self._opened: list[Desktop] = []
         self._here = threading.local()
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="stage")
         self._futures: dict[str, Future[Stage]] = {}
@@ -56,19 +58,19 @@ class Plays:
             stage = self._play(item, self._folder / f"again-{item.name}")
         print(stage.transcript())
         for what, error in stage.figures:
-            note(item, HEADING, f"error of measurement, in seconds: {what}", f"{error:+.3f}")
+            note(item, HEADING, f"error of measurement, in seconds: {what}, {_desktop_of(item)}", f"{error:+.3f}")
         if stage.error is not None:
             raise stage.error
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
-        for desktop in self._desktops:
+        for desktop in self._opened:
             desktop.close()
 
     def _play(self, item: pytest.Function, folder: Path) -> Stage:
         folder.mkdir()
-        stage = Stage(self._desktop(), folder)
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        stage = Stage(self._desktop(_desktop_of(item)), folder)
+        parameters = {name: value for name, value in item.callspec.params.items() if name != "desktop"}
         try:
             item.obj(stage=stage, **parameters)
         except BaseException as error:  # noqa: BLE001 - raised again in the test's turn: also skips and failures
@@ -77,23 +79,30 @@ class Plays:
             stage.close()
         return stage
 
-    def _desktop(self) -> Desktop:
-        """One for each thread of the pool, for all its plays."""
-        if not hasattr(self._here, "desktop"):
-            self._here.desktop = Desktop()
-            self._desktops.append(self._here.desktop)
-        return self._here.desktop
+    def _desktop(self, name: str) -> Desktop:
+        """One of each for each thread of the pool, for all its plays."""
+        here = self._here.__dict__
+        if name not in here:
+            here[name] = DESKTOPS[name]()
+            self._opened.append(here[name])
+        return here[name]
+
+
+def _desktop_of(item: pytest.Function) -> str:
+    return str(item.callspec.params["desktop"])
 
 
 @pytest.fixture(scope="session")
 def plays(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plays]:
-    """Everything selected that is to be played, started; skipped without the tools, which CI must have."""
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if missing:
-        reason = f"real windows need {', '.join(missing)}"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    """Everything selected that is to be played where there are the tools for it, started."""
     played = Plays(
-        [item for item in request.session.items if isinstance(item, pytest.Function) and "stage" in item.fixturenames],
+        [
+            item
+            for item in request.session.items
+            if isinstance(item, pytest.Function)
+            and "stage" in item.fixturenames
+            and not DESKTOPS[_desktop_of(item)].missing_tools()
+        ],
         tmp_path_factory.mktemp("window"),
     )
     yield played
@@ -101,9 +110,24 @@ def plays(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def stage(plays: Plays) -> Plays:
+def desktop(request: pytest.FixtureRequest) -> str:
+    """The desktop's name; skipped without its tools, which CI must have."""
+    missing = DESKTOPS[request.param].missing_tools()
+    if missing:
+        reason = f"real windows need {', '.join(missing)}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return str(request.param)
+
+
+@pytest.fixture
+def stage(desktop: str, plays: Plays) -> Plays:
     """Stands in for the Stage, which the test gets when it is played."""
     return plays
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "desktop" in metafunc.fixturenames:
+        metafunc.parametrize("desktop", DESKTOPS, indirect=True)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -82,6 +82,7 @@ def test_minimised_beyond_the_grace(stage: Stage) -> None:
 
 def test_away_means_minimised(stage: Stage) -> None:
     """With background_on="minimize" a player who looks at another window is in the game; an icon is not played."""
+    stage.needs_visibility()
     game = stage.play("frames", "--minimize")
     game.lose_focus()
     time.sleep(AWAY)
@@ -99,6 +100,24 @@ def test_away_means_minimised(stage: Stage) -> None:
     game.close()
     _, second = stage.server.wait_for(2)
     assert (second.reason, second.previous_id) == ("quit", first.id)
+    assert abs(back.off(second.started)) <= EXACT
+
+
+@pytest.mark.parametrize("kind", ["frames", "renderer"])
+def test_where_nothing_tells_an_icon_the_focus_does(stage: Stage, kind: str) -> None:
+    """With background_on="minimize" a desktop that does not tell whether a window can be seen is no reason to play for
+    ever: there the focus decides."""
+    if stage.desktop.tells_visibility:
+        pytest.skip("it can be seen here")
+    game = stage.play(kind, "--minimize")
+    left = game.lose_focus()
+    stage.server.wait_for(1)
+    back = game.take_focus()
+    past_the_grace()
+    game.close()
+    first, second = stage.server.wait_for(2)
+    assert first.reason == "background"
+    assert stage.measured("endedAt, focus lost", left.off(first.ended)) <= EXACT
     assert abs(back.off(second.started)) <= EXACT
 
 
@@ -131,12 +150,12 @@ def test_tool_window(stage: Stage) -> None:
     """A second window of the game that is hidden, minimised or destroyed is no leaving: the player is in the game."""
     game = stage.play("tools")
     game.hears("open")
-    tool = stage.desktop.window(game.process.pid, "tool")
     for command in ("hide", "show", "minimize", "restore"):
         stage.desktop.activate(game.window)  # the tool goes while the game has the focus
         eventually(lambda: stage.desktop.is_active(game.window), "the game is active")
         game.hears(command)
         past_the_grace()
+    tool = stage.desktop.window(game.process.pid, "tool")
     stage.desktop.activate(tool)
     eventually(lambda: stage.desktop.is_active(tool), "the tool window is active")
     past_the_grace()
@@ -170,6 +189,7 @@ def test_show_desktop(stage: Stage) -> None:
 
 def test_visible_again_but_not_in_it(stage: Stage) -> None:
     """When "show desktop" is taken back, and another window gets the focus, the player is not in the game yet."""
+    stage.needs_visibility()
     game = stage.play("frames")
     left = game.lose_focus()
     stage.desktop.show_desktop(True)

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.window
 
 def test_a_window_without_set_mode_is_left_when_it_cannot_be_seen(stage: Stage) -> None:
     """With background_on="minimize" a player who looks at another window is in the game; an icon is not played."""
+    stage.needs_visibility()
     game = stage.play("renderer", "--minimize")
     game.lose_focus()
     time.sleep(AWAY)
@@ -30,6 +31,7 @@ def test_a_window_without_set_mode_is_left_when_it_cannot_be_seen(stage: Stage) 
 
 def test_two_windows_are_left_when_neither_can_be_seen(stage: Stage) -> None:
     """One of them as an icon is no leaving, whichever has the focus; both are."""
+    stage.needs_visibility()
     game = stage.play("renderer", "--minimize", "--two")
     second = stage.desktop.window(game.process.pid, "second")
     stage.desktop.minimize(game.window)
@@ -64,9 +66,7 @@ def test_the_display_is_quit_and_the_program_goes_on(stage: Stage) -> None:
 
 def test_started_behind_another_window(stage: Stage) -> None:
     """The session runs from the start; the three seconds before its first focus are not active time."""
-    game = stage.run(
-        str(GAMES / "frames.py"), SDL_X11_WINDOW_TYPE="_NET_WM_WINDOW_TYPE_DOCK"
-    )  # gets no focus by itself
+    game = stage.run(str(GAMES / "frames.py"), **stage.desktop.behind())
     drawn = game.expect("event WindowShown")
     time.sleep(AWAY)
     seen = game.take_focus()

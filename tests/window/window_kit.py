@@ -17,8 +17,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from gs_pygame.testing._display import DEADLINE, Moment, eventually
-from gs_pygame.testing._display import TOOLS as TOOLS  # what the tests take from here
 from gs_pygame.testing._display import Display as Desktop
 
 GAMES = Path(__file__).parent / "games"
@@ -259,6 +260,11 @@ class Stage:
         self.error: BaseException | None = None
         self.figures: list[tuple[str, float]] = []
         self._games: list[Game] = []
+
+    def needs_visibility(self) -> None:
+        """Skip the rest where a desktop does not tell."""
+        if not self.desktop.tells_visibility:
+            pytest.skip("Wayland tells no window whether it can be seen")
 
     def run(self, *command: str, grace: float = GRACE, **environment: str) -> Game:
         """Start `command` (after `python`) with a plugin that speaks to this stage's server."""

@@ -12,15 +12,15 @@ from toolkit import SIZE, install, say_focus
 install(background_on="minimize" if "--minimize" in sys.argv else "focus")
 pygame.init()
 Window = getattr(pygame, "Window", video.Window)
-second = Window("second", SIZE) if "--two" in sys.argv else None
-window = Window("game", SIZE)
-renderer = video.Renderer(window)
+titles = ("second", "game") if "--two" in sys.argv else ("game",)
+renderers = [video.Renderer(Window(title, SIZE)) for title in titles]
 say_focus()
 clock = pygame.time.Clock()
 playing = True
 while playing:
     playing = all(event.type not in (pygame.QUIT, pygame.WINDOWCLOSE) for event in pygame.event.get())
-    renderer.clear()
-    renderer.present()
+    for renderer in renderers:
+        renderer.clear()
+        renderer.present()
     clock.tick(60)
 pygame.quit()

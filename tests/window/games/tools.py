@@ -8,7 +8,7 @@ pygame.init()
 open_window()
 install()
 say_focus()
-tool = None
+tool = renderer = None
 commands = Commands()
 clock = pygame.time.Clock()
 playing = True
@@ -17,9 +17,16 @@ while playing:
     command = " ".join(commands.next())
     if command == "open":
         tool = getattr(pygame, "Window", video.Window)("tool", (120, 90))
+        renderer = video.Renderer(tool)
+    elif command == "destroy":
+        renderer = None
+        tool.destroy()
+        tool = None
     elif command:
         getattr(tool, command)()
     if command:
         say(f"done {command}")
+    if renderer:
+        renderer.present()  # Wayland shows a window when something is drawn on it
     frame(clock)
 pygame.quit()
