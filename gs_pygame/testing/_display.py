@@ -58,6 +58,9 @@ class Display:
 
     TOOLS: tuple[str, ...] = ("Xvfb", "openbox", "wmctrl", "xdotool")
 
+    python: tuple[str, ...] = (sys.executable,)
+    """What runs a game's script there."""
+
     tells_visibility = True
     """Whether a window is told that it cannot be seen."""
 

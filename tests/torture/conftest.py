@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from notes import note
 import gs_pygame
 
 from .counts import SEED
+from .terminator import Terminator
 from .zygote import Zygote
 
 
@@ -27,6 +29,9 @@ def report(request: pytest.FixtureRequest) -> Callable[[object], None]:
 
 @pytest.fixture
 def zygote() -> Iterator[Zygote]:
-    made = Zygote([str(Path(gs_pygame.__file__).parents[1]), str(Path(__file__).parents[1])])
-    yield made
+    made: Zygote | Terminator
+    made = (Terminator if sys.platform == "win32" else Zygote)(
+        [str(Path(gs_pygame.__file__).parents[1]), str(Path(__file__).parents[1])]
+    )
+    yield made  # type: ignore[misc]
     made.close()

@@ -134,8 +134,18 @@ def frame(chance: random.Random, pygame: object, plugin: object, player: Player)
         plugin.start_session()  # type: ignore[attr-defined]
     elif drawn > 0.993:
         plugin.set_player(f"player {drawn}")  # type: ignore[attr-defined]
+    elif drawn > 0.992 and sys.platform == "win32":
+        kill_helper(plugin)
     pygame.event.get()  # type: ignore[attr-defined]
     pygame.display.flip()  # type: ignore[attr-defined]
+
+
+def kill_helper(plugin: object) -> None:
+    """Where a game knows which process that is."""
+    following = plugin._following  # type: ignore[attr-defined]
+    process = following and following.engine and following.engine.sending.delivery._process
+    if process and process.lives:
+        process._child.kill()
 
 
 def leave(how: str, pygame: object, plugin: object, truth: object) -> None:

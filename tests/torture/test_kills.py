@@ -23,10 +23,8 @@ from .oracle import Run, Verdict, complaints, judge, last_number, settle
 from .recorder import Recorded, Recorder
 from .zygote import Zygote
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="fork and SIGKILL are POSIX's"),
-    pytest.mark.timeout(120 + 2 * KILLS + 2 * DELIVERER_KILLS + 2 * COPIES_SECONDS),
-]
+pytestmark = pytest.mark.timeout(120 + 2 * KILLS + 2 * DELIVERER_KILLS + 2 * COPIES_SECONDS)
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="it takes fork, or SIGSTOP")
 
 Report = Callable[[object], None]
 
@@ -78,8 +76,9 @@ def playtime(chance: random.Random) -> float:
 
 
 def test_kills(tmp_path: Path, zygote: Zygote, report: Report) -> None:
-    """SIGKILL at random moments from the process's start on; a few leave in good order, a few are whole new Pythons.
-    Sessions begun = ends at the server, each once, numbers without a gap, lengths within a second."""
+    """SIGKILL, or TerminateProcess, at random moments from the process's start on; a few leave in good order, a few are
+    whole new Pythons. Sessions begun = ends at the server, each once, numbers without a gap, lengths within a second.
+    """
     chance = random.Random(f"{SEED}/kills")
     with Recorder(f"{SEED}/server", faults=0.1, slow=0.004) as recorder:
         lanes = [Installation(tmp_path / f"lane-{n}", recorder.url) for n in range(LANES)]
@@ -127,6 +126,7 @@ def first_games(zygote: Zygote, places: list[Installation]) -> float:
     return sorted(taken)[len(taken) // 2]
 
 
+@POSIX
 def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> None:
     """The process that delivers a backlog is killed between any two steps, several at once, again and again: nothing
     is lost, stuck, out of order or changed, and nothing is there twice."""
@@ -195,6 +195,7 @@ def backlog(outbox: Outbox, count: int) -> list[str]:
     return ids
 
 
+@POSIX
 def test_copies(tmp_path: Path, zygote: Zygote, report: Report) -> None:
     """Copies of one game on one folder, stopped, continued and killed at random and started again, while the server
     comes and goes: nobody living is taken for dead, and all sessions are at the server once, without the time that

@@ -20,8 +20,9 @@ import pytest
 from notes import note
 from sway import Sway
 from window_kit import Desktop, Stage
+from wine import ENVIRONMENT, Wine
 
-DESKTOPS: dict[str, type[Desktop]] = {"x11": Desktop, "wayland": Sway}
+DESKTOPS: dict[str, type[Desktop]] = {"wine": Wine} if ENVIRONMENT else {"x11": Desktop, "wayland": Sway}
 
 SIDE_BY_SIDE = 4
 """Displays. A waiting game takes a few percent of a processor; starting one takes half a second of it."""

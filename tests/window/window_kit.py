@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -269,7 +268,7 @@ class Stage:
     def run(self, *command: str, grace: float = GRACE, **environment: str) -> Game:
         """Start `command` (after `python`) with a plugin that speaks to this stage's server."""
         game = Game(
-            [sys.executable, *command],
+            [*self.desktop.python, *command],
             {
                 **self.desktop.environment,
                 "GS_PYGAME_ENDPOINT": self.server.address,
