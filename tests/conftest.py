@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import side_by_side
+import under_wine
 from notes import summary
 
 # A shell ignores SIGINT for what it starts in the background, nohup SIGHUP, and so would the games that are to hear it.
@@ -51,6 +52,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> side_by_side
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The torture first: its tests take longest, and the last to go should be short."""
+    under_wine.skip(items)
     items.sort(key=lambda item: "torture" not in item.path.parts)
 
 

@@ -61,6 +61,9 @@ class Display:
     python: tuple[str, ...] = (sys.executable,)
     """What runs a game's script there."""
 
+    is_posix = True
+    """Whether its games can fork, and have POSIX signals."""
+
     tells_visibility = True
     """Whether a window is told that it cannot be seen."""
 

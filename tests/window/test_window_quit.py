@@ -106,6 +106,7 @@ def test_excepthook_of_the_game(stage: Stage) -> None:
 
 def test_interrupted(stage: Stage) -> None:
     """Ctrl-C in the terminal asks the game to stop: no crash; and the process dies of the signal, as ever."""
+    stage.needs_posix()
     game = stage.play("frames")
     game.process.send_signal(signal.SIGINT)
     assert game.wait() == -signal.SIGINT
@@ -116,6 +117,7 @@ def test_interrupted(stage: Stage) -> None:
 
 def test_terminated(stage: Stage) -> None:
     """SIGTERM is a QUIT event under SDL 2, with the plugin too."""
+    stage.needs_posix()
     game = stage.play("frames")
     game.process.send_signal(signal.SIGTERM)
     game.expect("event Quit")
@@ -135,6 +137,7 @@ def test_exit_without_pygame_quit(stage: Stage) -> None:
 
 def test_forked_children(stage: Stage) -> None:
     """A child process that was forked ends nothing, whichever way it goes; its parent plays on."""
+    stage.needs_posix()
     game = stage.play("frames")
     game.hears("fork")
     time.sleep(GRACE + 0.5)  # a wrong end would come now

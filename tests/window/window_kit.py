@@ -265,6 +265,11 @@ class Stage:
         if not self.desktop.tells_visibility:
             pytest.skip("Wayland tells no window whether it can be seen")
 
+    def needs_posix(self) -> None:
+        """Skip the rest where games are Windows builds."""
+        if not self.desktop.is_posix:
+            pytest.skip("Windows has neither fork nor these signals")
+
     def run(self, *command: str, grace: float = GRACE, **environment: str) -> Game:
         """Start `command` (after `python`) with a plugin that speaks to this stage's server."""
         game = Game(
