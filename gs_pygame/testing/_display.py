@@ -58,6 +58,7 @@ class Display:
 
     TOOLS: tuple[str, ...] = ("Xvfb", "openbox", "wmctrl", "xdotool")
 
+    window_manager: tuple[str, ...] = ("openbox", "--sm-disable")
     tells_visibility = True
     """Whether a window is told that it cannot be seen."""
 
@@ -98,8 +99,8 @@ class Display:
             "DISPLAY": f":{number.decode().strip()}",
             "SDL_VIDEODRIVER": "x11",
         }
-        self._start("openbox", "--sm-disable", env=self.environment)
-        eventually(lambda: "Openbox" in self._ask("wmctrl", "-m"), "openbox runs")
+        self._start(*self.window_manager, env=self.environment)
+        eventually(lambda: "Name:" in self._ask("wmctrl", "-m"), f"{self.window_manager[0]} runs")
         self._ask("xdotool", "mousemove", "799", "599")  # out of the way of the windows
 
     def _clean_environment(self) -> dict[str, str]:

@@ -20,8 +20,12 @@ import pytest
 from notes import note
 from sway import Sway
 from window_kit import Desktop, Stage
+from window_managers import I3, IceWM
 
-DESKTOPS: dict[str, type[Desktop]] = {"x11": Desktop, "wayland": Sway}
+DESKTOPS: dict[str, type[Desktop]] = {"x11": Desktop, "wayland": Sway, "x11-icewm": IceWM, "x11-i3": I3}
+
+USUAL = ("x11", "wayland")
+"""Those that each test is played on, unless it names others."""
 
 SIDE_BY_SIDE = 4
 """Displays. A waiting game takes a few percent of a processor; starting one takes half a second of it."""
@@ -69,7 +73,8 @@ class Plays:
 
     def _play(self, item: pytest.Function, folder: Path) -> Stage:
         folder.mkdir()
-        stage = Stage(self._desktop(_desktop_of(item)), folder)
+        name = _desktop_of(item)
+        stage = Stage(name, self._desktop(name), folder)
         parameters = {name: value for name, value in item.callspec.params.items() if name != "desktop"}
         try:
             item.obj(stage=stage, **parameters)
@@ -127,7 +132,8 @@ def stage(desktop: str, plays: Plays) -> Plays:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "desktop" in metafunc.fixturenames:
-        metafunc.parametrize("desktop", DESKTOPS, indirect=True)
+        marker = metafunc.definition.get_closest_marker("desktops")
+        metafunc.parametrize("desktop", marker.args if marker else USUAL, indirect=True)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -113,7 +113,7 @@ class Sway(Display):
         return {"SDL_VIDEO_WAYLAND_WMCLASS": BEHIND}
 
     def press(self, key: str) -> Moment:
-        """By a keyboard that stays plugged in: SDL 2.28 crashes in a program that starts when one has been unplugged."""
+        """By a keyboard that stays plugged in: SDL 2.28 crashes in a program that starts after one was unplugged."""
         before = time.time()
         with tempfile.TemporaryFile(dir=self._home) as said:
             self._start(
