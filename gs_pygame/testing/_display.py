@@ -146,6 +146,10 @@ class Display:
                 child.wait()
         shutil.rmtree(self._home, ignore_errors=True)
 
+    def is_whole(self) -> bool:
+        """Whether all that makes it is still there."""
+        return all(child.poll() is None for child in self._children)
+
     def window(self, pid: int, title: str | None = None) -> str:
         """The window of a process: its only one, or the one with this title."""
 

@@ -87,7 +87,7 @@ class Plays:
     def _desktop(self, name: str) -> Desktop:
         """One of each for each thread of the pool, for all its plays."""
         here = self._here.__dict__
-        if name not in here:
+        if name not in here or not here[name].is_whole():
             here[name] = DESKTOPS[name]()
             self._opened.append(here[name])
         return here[name]
