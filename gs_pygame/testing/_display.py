@@ -58,6 +58,7 @@ class Display:
 
     TOOLS: tuple[str, ...] = ("Xvfb", "openbox", "wmctrl", "xdotool")
 
+    window_manager: tuple[str, ...] = ("openbox", "--sm-disable")
     python: tuple[str, ...] = (sys.executable,)
     """What runs a game's script there."""
 
@@ -104,8 +105,8 @@ class Display:
             "DISPLAY": f":{number.decode().strip()}",
             "SDL_VIDEODRIVER": "x11",
         }
-        self._start("openbox", "--sm-disable", env=self.environment)
-        eventually(lambda: "Openbox" in self._ask("wmctrl", "-m"), "openbox runs")
+        self._start(*self.window_manager, env=self.environment)
+        eventually(lambda: "Name:" in self._ask("wmctrl", "-m"), f"{self.window_manager[0]} runs")
         self._ask("xdotool", "mousemove", "799", "599")  # out of the way of the windows
 
     def _clean_environment(self) -> dict[str, str]:
@@ -150,6 +151,10 @@ class Display:
                 child.kill()
                 child.wait()
         shutil.rmtree(self._home, ignore_errors=True)
+
+    def is_whole(self) -> bool:
+        """Whether all that makes it is still there."""
+        return all(child.poll() is None for child in self._children)
 
     def window(self, pid: int, title: str | None = None) -> str:
         """The window of a process: its only one, or the one with this title."""

@@ -2,65 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pygame
 import pytest
 
 import gs_pygame
-from gs_pygame.testing import DESKTOPS, Player, _display, ended
+from gs_pygame.testing import Player, _display, ended
 from gs_pygame.testing._display import Display, eventually
 
 pytestmark = [pytest.mark.window, pytest.mark.filterwarnings("ignore:re-creating window")]
-
-TELLING = {"WindowHidden", "WindowMinimized", "WindowFocusLost", "WindowRestored", "WindowShown", "WindowFocusGained"}
-TELLING |= {"WindowTakeFocus", "WindowClose", "Quit"}
-
-
-@pytest.mark.gs_window
-def test_the_table_of_x11_is_what_x11_does(gs_player: Player) -> None:
-    """Leave, return, minimise, restore and close: the very events of the table, and the focus as it says."""
-    seen: dict[str, tuple[list[str], bool, bool]] = {}
-    said: list[str] = []
-
-    def main() -> None:
-        gs_pygame.install(app="Window", author="gs_pygame", endpoint="http://127.0.0.1:9")
-        pygame.init()
-        pygame.display.set_mode((320, 240))
-        while "Quit" not in said:
-            said.extend(pygame.event.event_name(event.type) for event in pygame.event.get())
-            pygame.time.wait(20)
-
-    def note(deed: str) -> None:
-        telling = [name for name in said if name in TELLING]
-        seen[deed] = telling, pygame.key.get_focused(), pygame.display.get_active()
-        said.clear()
-
-    def script() -> Iterator[float]:
-        yield 1
-        said.clear()
-        for name, do in (
-            ("leave", gs_player.leaves),
-            ("return", gs_player.returns),
-            ("minimise", gs_player.minimises),
-            ("restore", gs_player.returns),
-        ):
-            do()
-            yield 1
-            note(name)
-
-    gs_player.plays(main, script())
-    note("close")
-    assert gs_player.ends == [ended("quit", active=3)]
-    focused = visible = True
-    for deed, (events, is_focused, is_visible) in seen.items():
-        beats = DESKTOPS["x11"].deeds[deed]
-        expected = [name for beat in beats for name in beat.events]
-        assert sorted(name.upper() for name in events) == sorted(expected), deed
-        if deed != "close":
-            focused = next((b.focused for b in beats if b.focused is not None), focused)
-            visible = next((b.visible for b in beats if b.visible is not None), visible)
-            assert (is_focused, is_visible) == (focused, visible), deed
 
 
 @pytest.mark.gs_window

@@ -20,9 +20,16 @@ import pytest
 from notes import note
 from sway import Sway
 from window_kit import Desktop, Stage
+from window_managers import I3, IceWM
 from wine import ENVIRONMENT, Wine
 
-DESKTOPS: dict[str, type[Desktop]] = {"wine": Wine} if ENVIRONMENT else {"x11": Desktop, "wayland": Sway}
+DESKTOPS: dict[str, type[Desktop]] = {"x11": Desktop, "wayland": Sway, "x11-icewm": IceWM, "x11-i3": I3}
+
+USUAL: tuple[str, ...] = ("x11", "wayland")
+"""Those that each test is played on, unless it names others."""
+
+if ENVIRONMENT:  # these alone: the others have been played on as they are
+    DESKTOPS, USUAL = {"wine": Wine}, ("wine",)
 
 SIDE_BY_SIDE = 4
 """Displays. A waiting game takes a few percent of a processor; starting one takes half a second of it."""
@@ -70,7 +77,8 @@ class Plays:
 
     def _play(self, item: pytest.Function, folder: Path) -> Stage:
         folder.mkdir()
-        stage = Stage(self._desktop(_desktop_of(item)), folder)
+        name = _desktop_of(item)
+        stage = Stage(name, self._desktop(name), folder)
         parameters = {name: value for name, value in item.callspec.params.items() if name != "desktop"}
         try:
             item.obj(stage=stage, **parameters)
@@ -83,7 +91,7 @@ class Plays:
     def _desktop(self, name: str) -> Desktop:
         """One of each for each thread of the pool, for all its plays."""
         here = self._here.__dict__
-        if name not in here:
+        if name not in here or not here[name].is_whole():
             here[name] = DESKTOPS[name]()
             self._opened.append(here[name])
         return here[name]
@@ -128,7 +136,9 @@ def stage(desktop: str, plays: Plays) -> Plays:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "desktop" in metafunc.fixturenames:
-        metafunc.parametrize("desktop", DESKTOPS, indirect=True)
+        marker = metafunc.definition.get_closest_marker("desktops")
+        named = marker.args if marker else USUAL
+        metafunc.parametrize("desktop", [name for name in named if name in DESKTOPS], indirect=True)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -41,7 +40,7 @@ no_focus [app_id="{BEHIND}"]
 class Sway(Display):
     """The same deeds as on X11. Raises OSError without TOOLS."""
 
-    TOOLS = ("sway", "swaymsg", "wtype")
+    TOOLS = ("sway", "swaymsg", "swaylock", "wtype")
     tells_visibility = False
 
     def _open(self) -> None:
@@ -67,10 +66,8 @@ class Sway(Display):
             "WLR_RENDERER": "pixman",
             "HOME": str(runtime),
         }
-        sway = shutil.which("sway")
-        if sway is None:
-            raise OSError("sway is not installed")
-        self._start(sway, "--config", str(home / "config"), env=self.environment | headless, **other)
+        configuration = str(home / "config")
+        self._compositor = self._start("sway", "--config", configuration, env=self.environment | headless, **other)
         eventually(lambda: self._ask("swaymsg", "-t", "get_version"), "sway runs")
         (socket,) = (path for path in runtime.glob("wayland-*") if path.suffix != ".lock")
         self.environment["WAYLAND_DISPLAY"] = socket.name
@@ -109,11 +106,34 @@ class Sway(Display):
     def show_desktop(self, on: bool) -> Moment:
         return self._tell(f"workspace {'empty' if on else '1'}")
 
+    def fullscreen(self, window: str, on: bool) -> Moment:
+        """By the compositor, as a player has it from a key."""
+        return self._tell(f"[con_id={window}] fullscreen {'enable' if on else 'disable'}")
+
+    def lock(self) -> Moment:
+        """Lock the screen."""
+        before = time.time()
+        self._lock = self._start("swaylock", "--color", "203040", env=self.environment)
+        return Moment(before, time.time())
+
+    def unlock(self) -> Moment:
+        before = time.time()
+        self._children.remove(self._lock)
+        self._lock.kill()
+        self._lock.wait()
+        return Moment(before, time.time())
+
+    def die(self) -> Moment:
+        before = time.time()
+        self._compositor.kill()
+        self._compositor.wait()
+        return Moment(before, time.time())
+
     def behind(self) -> dict[str, str]:
         return {"SDL_VIDEO_WAYLAND_WMCLASS": BEHIND}
 
     def press(self, key: str) -> Moment:
-        """By a keyboard that stays plugged in: SDL 2.28 crashes in a program that starts when one has been unplugged."""
+        """By a keyboard that stays plugged in: SDL 2.28 crashes in a program that starts after one was unplugged."""
         before = time.time()
         with tempfile.TemporaryFile(dir=self._home) as said:
             self._start(

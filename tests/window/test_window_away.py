@@ -103,12 +103,11 @@ def test_away_means_minimised(stage: Stage) -> None:
     assert abs(back.off(second.started)) <= EXACT
 
 
+@pytest.mark.desktops("wayland")
 @pytest.mark.parametrize("kind", ["frames", "renderer"])
 def test_where_nothing_tells_an_icon_the_focus_does(stage: Stage, kind: str) -> None:
     """With background_on="minimize" a desktop that does not tell whether a window can be seen is no reason to play for
     ever: there the focus decides."""
-    if stage.desktop.tells_visibility:
-        pytest.skip("it can be seen here")
     game = stage.play(kind, "--minimize")
     left = game.lose_focus()
     stage.server.wait_for(1)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import signal
 import subprocess
 import time
 
 import pytest
+from sway import Sway
 from window_kit import EXACT, GAMES, Game, Moment, Stage, eventually
 
 pytestmark = pytest.mark.window
@@ -50,6 +52,12 @@ def escaped(stage: Stage, game: Game) -> Moment:
     return Moment(first.before, last.after)
 
 
+def its_own_codes(stage: Stage, example: str) -> tuple[int, ...]:
+    """How it ends without the plugin: on Wayland, pygame 2.6.1 crashes at the end of a game with a Renderer."""
+    crashes = example == "sprite_texture" and isinstance(stage.desktop, Sway)
+    return (0, -signal.SIGSEGV) if crashes else (0,)
+
+
 def need(example: str) -> None:
     """Skip the test where pygame comes without its examples, which CI must have."""
     if importlib.util.find_spec(f"pygame.examples.{example}") is None:
@@ -62,7 +70,7 @@ def test_example_closed(stage: Stage, example: str) -> None:
     need(example)
     game = played(stage, "-m", f"pygame.examples.{example}")
     closed = stage.desktop.close_button(game.window)
-    assert game.wait() == 0
+    assert game.wait() in its_own_codes(stage, example)
     one_quit(stage, closed)
 
 
@@ -72,7 +80,7 @@ def test_example_escaped(stage: Stage, example: str) -> None:
     need(example)
     game = played(stage, "-m", f"pygame.examples.{example}")
     left = escaped(stage, game)
-    assert game.wait() == 0
+    assert game.wait() in its_own_codes(stage, example)
     one_quit(stage, left)
 
 

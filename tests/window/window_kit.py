@@ -252,7 +252,8 @@ class Game:
 class Stage:
     """What one test is played on: a desktop, a server, a data folder, and as many games as it likes."""
 
-    def __init__(self, desktop: Desktop, folder: Path) -> None:
+    def __init__(self, desktop_name: str, desktop: Desktop, folder: Path) -> None:
+        self.desktop_name = desktop_name
         self.desktop = desktop
         self.folder = folder
         self.server = Server()

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pygame
-from toolkit import Commands, frame, install, open_window, say, say_focus
+from toolkit import SIZE, Commands, frame, install, open_window, say, say_focus
 
 refusals = 0
 
@@ -53,6 +53,12 @@ def refuse(times: str) -> None:
     refusals = int(times)
 
 
+def mode() -> None:
+    """The other one, by set_mode()."""
+    flags = pygame.display.get_surface().get_flags()
+    pygame.display.set_mode(SIZE, 0 if flags & pygame.FULLSCREEN else pygame.FULLSCREEN)
+
+
 ACTIONS = {
     "display-quit": display_quit,
     "exit": lambda code: sys.exit(int(code)),
@@ -60,6 +66,7 @@ ACTIONS = {
     "fork": fork,
     "fullscreen": pygame.display.toggle_fullscreen,
     "leave": lambda: pygame.event.post(pygame.event.Event(pygame.QUIT)),
+    "mode": mode,
     "os-exit": lambda: os._exit(3),
     "refuse": refuse,
     "restart": restart,

@@ -80,7 +80,8 @@ class Commands:
 
 
 def open_window() -> None:
-    pygame.display.set_mode(SIZE)
+    vsync = "--vsync" in sys.argv
+    pygame.display.set_mode(SIZE, pygame.SCALED if vsync else 0, vsync=vsync)
     pygame.display.set_caption("game")
 
 
