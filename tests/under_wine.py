@@ -12,8 +12,8 @@ import pytest
 POSIX = {
     "tests/disk/test_lock.py::test_it_knows_when_its_file_was_replaced": "Windows replaces no open file",
     "tests/disk/test_replaced.py": "Windows replaces no open file",
-    "tests/disk/test_runs.py::test_a_game_that_lost_the_race_begins_another_file[buried]": "Windows removes no open file",
-    "tests/disk/test_runs.py::test_games_and_scanners_race_without_a_casualty": "a run file is removed after its lock",
+    "tests/disk/test_runs.py::test_a_game_that_lost_the_race_begins_another_file[buried]": "as above",
+    "tests/disk/test_runs.py::test_games_and_scanners_race_without_a_casualty": "a file is removed after its lock is free",
 }
 """Windows has no such thing."""
 

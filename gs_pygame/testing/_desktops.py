@@ -1,8 +1,8 @@
 """What each system tells a game when its player does something: pure data.
 
-X11 and Wayland are as recorded with pygame 2.6.1 and pygame-ce 2.5.8, which tell the same (pygame-ce now and then one
-event twice), and a test plays them again. Windows and macOS are written from pygame's and SDL's issue trackers: see
-`Desktop.recorded_on`.
+X11, Wayland and Windows are as recorded with pygame 2.6.1 and pygame-ce 2.5.8, which tell the same (pygame-ce now and
+then one event twice), and a test plays them again; Windows builds were played under Wine, which is not Windows. macOS is
+written from pygame's and SDL's issue trackers: see `Desktop.recorded_on`.
 """
 
 from __future__ import annotations
@@ -74,13 +74,34 @@ _X11: dict[Deed, tuple[Beat, ...]] = {
 
 _ICON = Beat(("WINDOWMINIMIZED", "WINDOWFOCUSLOST"), focused=False, visible=False)
 
+_OUT_OF_THE_ICON = Beat(("WINDOWRESTORED", "WINDOWFOCUSGAINED"), focused=True, visible=True)
+
 _WINDOWS: dict[Deed, tuple[Beat, ...]] = {
     **_COMMON,
-    "minimise": (_ICON,),
-    "restore": (Beat(("WINDOWRESTORED", "WINDOWFOCUSGAINED"), focused=True, visible=True),),
+    "return": (_BACK,),
+    "minimise": (Beat(("WINDOWFOCUSLOST", "WINDOWMINIMIZED"), focused=False, visible=False),),
+    "restore": (_OUT_OF_THE_ICON,),
+    # These two are from the issue trackers: Wine leaves them to the window manager.
     "show desktop": (_ICON,),
     "hide desktop": (Beat(("WINDOWRESTORED",), focused=True, visible=True),),  # FOCUSGAINED may be missing
+    "switch mode": (  # all at once, when it is over
+        Beat(
+            ("WINDOWSHOWN", "WINDOWMINIMIZED", "WINDOWFOCUSLOST", "WINDOWFOCUSGAINED", "WINDOWHIDDEN"),
+            focused=True,
+            visible=True,
+        ),
+    ),
 }
+
+_WINDOWS_FULLSCREEN: dict[Deed, tuple[Beat, ...]] = {
+    **_WINDOWS,
+    "leave": (Beat(("WINDOWMINIMIZED", "WINDOWFOCUSLOST", "WINDOWLEAVE"), focused=False, visible=False),),
+    "return": (_OUT_OF_THE_ICON,),
+    "minimise": (_ICON,),
+    "switch mode": (),
+}
+
+_WINE = "Windows builds under Wine 8.0"
 
 _OPENBOX = "openbox 3.6 under Xvfb"
 
@@ -141,14 +162,14 @@ DESKTOPS: Mapping[str, Desktop] = {
     "x11-fullscreen": Desktop(_OPENBOX, _X11_FULLSCREEN),
     "x11-icewm": Desktop("icewm 3.3 under Xvfb", _ICEWM),
     "x11-i3": Desktop("i3 4.22 under Xvfb", _I3),
-    "windows": Desktop("", _WINDOWS),
-    "windows-fullscreen": Desktop("", {**_WINDOWS, "leave": (_ICON,)}),
+    "windows": Desktop(_WINE, _WINDOWS),
+    "windows-fullscreen": Desktop(_WINE, _WINDOWS_FULLSCREEN),
     "macos": Desktop(
         "",
         {
             **_COMMON,
             "minimise": (_ICON,),
-            "restore": (Beat(("WINDOWRESTORED", "WINDOWFOCUSGAINED"), focused=True, visible=True),),
+            "restore": (_OUT_OF_THE_ICON,),
             "show desktop": (_LOST,),
             "hide desktop": (_GAINED,),
             "close": (Beat(("QUIT",)),),  # Cmd-Q

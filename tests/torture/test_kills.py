@@ -23,7 +23,9 @@ from .oracle import Run, Verdict, complaints, judge, last_number, settle
 from .recorder import Recorded, Recorder
 from .zygote import Zygote
 
-pytestmark = pytest.mark.timeout(120 + 2 * KILLS + 2 * DELIVERER_KILLS + 2 * COPIES_SECONDS)
+pytestmark = pytest.mark.timeout(
+    120 + (20 if sys.platform == "win32" else 2) * KILLS + 2 * DELIVERER_KILLS + 2 * COPIES_SECONDS
+)
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="it takes fork, or SIGSTOP")
 
 Report = Callable[[object], None]

@@ -69,6 +69,22 @@ def test_the_table_of_a_desktop_is_what_it_does(stage: Stage) -> None:
     is_as_recorded(game, table, deeds)
 
 
+@pytest.mark.desktops("wine")
+def test_the_tables_of_windows_are_what_windows_builds_do(stage: Stage) -> None:
+    """The same in a window, then in fullscreen; "show desktop" is the window manager's own under Wine."""
+    desktop = stage.desktop
+    game = stage.play("frames", WITHOUT_PLUGIN="1")
+    deeds: dict[Deed, Callable[[], object]] = {
+        "leave": desktop.go_elsewhere,
+        "return": lambda: desktop.activate(game.window),
+        "minimise": lambda: desktop.minimize(game.window),
+        "restore": lambda: desktop.activate(game.window),
+        "switch mode": lambda: game.hears("fullscreen"),
+    }
+    is_as_recorded(game, "windows", deeds)
+    is_as_recorded(game, "windows-fullscreen", deeds | {"close": lambda: desktop.close_button(game.window)})
+
+
 @pytest.mark.desktops("x11")
 def test_the_table_of_fullscreen_is_what_it_does(stage: Stage) -> None:
     """A game in fullscreen becomes an icon when its player leaves it."""
