@@ -39,7 +39,7 @@ CALLED_OFF = 5.0
         ("pygame.quit()\nsys.exit(4)", 4, "quit"),
         ("pygame.quit()\n1 / 0", 1, "crash"),
         ("pygame.quit()\nos._exit(1)", 1, "quit"),
-        ("pygame.quit()\npygame.quit()\nos.kill(os.getpid(), 9)", -signal.SIGKILL, "quit"),
+        ("pygame.quit()\npygame.quit()\nos.kill(os.getpid(), 9)", -9, "quit"),
     ],
 )
 def test_every_way_out(server: FaultServer, folder: Path, then: str, code: int, reason: str) -> None:

@@ -186,9 +186,9 @@ def test_show_desktop(stage: Stage) -> None:
     assert abs(second.started - back) <= EXACT
 
 
+@pytest.mark.desktops("x11")  # no other desktop tells of it
 def test_visible_again_but_not_in_it(stage: Stage) -> None:
     """When "show desktop" is taken back, and another window gets the focus, the player is not in the game yet."""
-    stage.needs_visibility()
     game = stage.play("frames")
     left = game.lose_focus()
     stage.desktop.show_desktop(True)

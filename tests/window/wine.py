@@ -31,7 +31,11 @@ class Wine(Display):
         super().__init__()
         prefix = Path(self._home, "prefix")
         built = Path(ENVIRONMENT, "prefix")
-        shutil.copytree(built, prefix, symlinks=True, copy_function=os.link)  # a few hundred MB, which nobody changes
+        # A few hundred MB, which nobody changes; what programs have left in it is not for this one.
+        left = shutil.ignore_patterns("Temp")
+        shutil.copytree(built, prefix, symlinks=True, copy_function=os.link, ignore=left)
+        for home in prefix.glob("drive_c/users/*"):
+            (home / "Temp").mkdir(exist_ok=True)
         for registry in prefix.glob("*.reg"):
             registry.unlink()
             shutil.copy(built / registry.name, registry)
