@@ -18,7 +18,7 @@ from gs_pygame._disk.outbox import Outbox
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def test_yes(command: Command, path: Path) -> None:
