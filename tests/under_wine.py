@@ -14,6 +14,8 @@ POSIX = {
     "tests/cli/test_cli_doctor.py::test_a_link": "a link takes an administrator",
     "tests/cli/test_cli_doctor.py::test_no_write_ahead_log": "SQLite's VFS of that name is POSIX's",
     "tests/cli/test_cli_status.py::test_any_folder['what?": "no file of Windows has that name",
+    "tests/delivery/test_process": "processes are looked for in Linux's /proc",
+    "tests/delivery/test_consent_copies.py::test_a_helper_whose_game_has_gone": "the same",
     "tests/disk/test_lock.py::test_it_knows_when_its_file_was_replaced": "Windows replaces no open file",
     "tests/disk/test_replaced.py": "Windows replaces no open file",
     "tests/disk/test_runs.py::test_a_game_that_lost_the_race_begins_another_file[buried]": "it removes no open file",

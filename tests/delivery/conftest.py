@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ __all__ = ["authority", "bundle", "destination", "elsewhere", "log", "plain_envi
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What a process is told, and whether it is there, is read from /proc, which CI must have."""
-    if os.path.isdir("/proc/self") or os.environ.get("CI"):
+    if sys.platform == "linux" or os.environ.get("CI"):
         return
     for item in items:
         if item.path.name.startswith("test_process"):

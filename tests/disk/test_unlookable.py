@@ -105,10 +105,14 @@ def test_what_keeps_house_from_its_work_keeps_nothing_from_being_sent(
     player = Player(frame=lambda: None)
     with player.plugin(Settings(data_dir=folder, hook=False, exit_delivery="next-start")) as plugin:
         player.clock.advance(3)
+        assert plugin._following
+        assert plugin._following.engine
+        sending = plugin._following.engine.sending
         for number in (1, 2, 3):
             plugin.end_session()
             plugin.start_session()
-            player.clock.advance(0.1)
+            sending.keep_house()
+            player.clock.advance(0)
             assert len(player.ends) == number
 
 

@@ -29,9 +29,9 @@ def test_a_window_without_set_mode_is_left_when_it_cannot_be_seen(stage: Stage) 
     assert (second.reason, second.previous_id) == ("quit", first.id)
 
 
+@pytest.mark.desktops("x11")  # Wayland tells of no icon; under Wine the one that is left keeps the focus
 def test_two_windows_are_left_when_neither_can_be_seen(stage: Stage) -> None:
     """One of them as an icon is no leaving, whichever has the focus; both are."""
-    stage.needs_visibility()
     game = stage.play("renderer", "--minimize", "--two")
     second = stage.desktop.window(game.process.pid, "second")
     stage.desktop.minimize(game.window)
