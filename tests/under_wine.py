@@ -20,6 +20,7 @@ POSIX = {
     "tests/disk/test_replaced.py": "Windows replaces no open file",
     "tests/disk/test_runs.py::test_a_game_that_lost_the_race_begins_another_file[buried]": "it removes no open file",
     "tests/disk/test_runs.py::test_games_and_scanners_race_without_a_casualty": "a run file goes after its lock",
+    "tests/plugin/test_nothing_raises.py::test_without_a_working_directory": "nobody removes where somebody works",
     "tests/testing/test_games.py::test_no_network[asyncio]": "asyncio's own socket pair is a TCP connection",
     "tests/testing/test_play.py::test_whatever_a_game_waits_with[select]": "select() takes sockets only",
 }

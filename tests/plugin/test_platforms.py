@@ -26,7 +26,7 @@ from gs_pygame.testing import Player
 def test_linux_asks_boottime_for_what_runs_on_in_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     """Linux: monotonic stands still in suspend, CLOCK_BOOTTIME runs on."""
     monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)
-    monkeypatch.setattr(time, "clock_gettime", {7: 70.0}.__getitem__)
+    monkeypatch.setattr(time, "clock_gettime", {7: 70.0}.__getitem__, raising=False)
     active, elapsed = clocks.system_sources("linux")
     assert active is time.monotonic
     assert elapsed() == 70.0
@@ -35,7 +35,7 @@ def test_linux_asks_boottime_for_what_runs_on_in_sleep(monkeypatch: pytest.Monke
 def test_macos_asks_clock_monotonic_for_what_runs_on_in_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     """macOS: Python's monotonic is mach_absolute_time, which stands still; CLOCK_MONOTONIC runs on."""
     monkeypatch.setattr(time, "CLOCK_MONOTONIC", 6, raising=False)
-    monkeypatch.setattr(time, "clock_gettime", {6: 60.0}.__getitem__)
+    monkeypatch.setattr(time, "clock_gettime", {6: 60.0}.__getitem__, raising=False)
     active, elapsed = clocks.system_sources("darwin")
     assert active is time.monotonic
     assert elapsed() == 60.0
