@@ -47,18 +47,20 @@ def gs_player(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     """
     for name in [name for name in os.environ if name.startswith(_OURS)]:
         monkeypatch.delenv(name)
+    video = "dummy"
     window = None
     if request.node.get_closest_marker("gs_window"):
         from .testing._window import RealWindow
 
         display = request.getfixturevalue("gs_display")
         window = RealWindow(display)
-        for name in ("DISPLAY", "SDL_VIDEODRIVER", "SDL_AUDIODRIVER"):
-            monkeypatch.setenv(name, display.environment[name])
+        monkeypatch.setenv("DISPLAY", display.environment["DISPLAY"])
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    else:
-        monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
-        monkeypatch.setenv("SDL_AUDIODRIVER", "dummy")
+        video = "x11"
+    for name in ("SDL_VIDEODRIVER", "SDL_VIDEO_DRIVER"):  # SDL 2's, SDL 3's
+        monkeypatch.setenv(name, video)
+    for name in ("SDL_AUDIODRIVER", "SDL_AUDIO_DRIVER"):
+        monkeypatch.setenv(name, "dummy")
 
     import pygame
 

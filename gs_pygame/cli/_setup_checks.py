@@ -25,6 +25,7 @@ PROBE_LIMIT = 20.0
 _FLAVOURS = ("pygame", "pygame-ce")
 _LIBRARIES = ("requests", "appdirs", "typer", "rich", "starlette", "uvicorn", "sqlalchemy")
 _WINDOWLESS = ("dummy", "offscreen")
+_NO_DRIVER = "with SDL_VIDEODRIVER (SDL 3: SDL_VIDEO_DRIVER) unset."
 _ONE_OF_THEM = "pip uninstall pygame pygame-ce, then install one of them."
 
 
@@ -104,14 +105,14 @@ def _display(found: dict[str, Any]) -> Finding:
             "display",
             "fault",
             f"no window can be opened: {found['no_display']}",
-            "Start it where there is a screen (Linux: DISPLAY or WAYLAND_DISPLAY is set), with SDL_VIDEODRIVER unset.",
+            f"Start it where there is a screen (Linux: DISPLAY or WAYLAND_DISPLAY is set), {_NO_DRIVER}",
         )
     if found["driver"] in _WINDOWLESS:
         return Finding(
             "display",
             "note",
             f"the video driver is {found['driver']}: there is no window that a player could leave",
-            "Fine for tests; else start it where there is a screen, with SDL_VIDEODRIVER unset.",
+            f"Fine for tests; else start it where there is a screen, {_NO_DRIVER}",
         )
     if found["driver"] == "wayland":
         return Finding(

@@ -220,8 +220,9 @@ class Player:
     def _apply(self, beat: Beat) -> None:
         self.focused = self.focused if beat.focused is None else beat.focused
         self.visible = self.visible if beat.visible is None else beat.visible
-        for name in beat.events:
-            pygame.event.post(pygame.event.Event(getattr(pygame, name)))
+        for kind in (getattr(pygame, name, pygame.NOEVENT) for name in beat.events):
+            if kind != pygame.NOEVENT:  # SDL 3 has no WINDOWTAKEFOCUS
+                pygame.event.post(pygame.event.Event(kind))
 
     def _end_process(self, error: BaseException | None) -> None:
         """What the end of a game's process does, with or without an uncaught exception.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pygame
@@ -32,6 +33,21 @@ def test_there_are_as_many_deeds_on_every_system() -> None:
     events = {event for beat in beats for event in beat.events}
     assert [event for event in events if not hasattr(pygame, event)] == []
     assert [name for name, desktop in DESKTOPS.items() if not desktop.recorded_on] == ["macos"]
+
+
+@pytest.mark.parametrize("lacks", [lambda patch: patch.delattr(pygame, "WINDOWTAKEFOCUS"),
+                                   lambda patch: patch.setattr(pygame, "WINDOWTAKEFOCUS", 0)])  # fmt: skip
+def test_a_build_of_sdl_3_lacks_an_event(
+    gs_player: Player, monkeypatch: pytest.MonkeyPatch, lacks: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    """What a system would say and this pygame has no word for is not said."""
+    start_game()
+    said: list[str] = []
+    gs_player.frame = lambda: said.extend(heard())
+    lacks(monkeypatch)
+    gs_player.leaves()
+    gs_player.returns()
+    assert said == ["WindowFocusLost", "WindowFocusGained"]
 
 
 def test_an_unknown_desktop_is_refused() -> None:
