@@ -236,10 +236,14 @@ def is_text(value: object) -> bool:
 
 
 def _is_path(value: object) -> bool:
-    """A path as text. Here surrogates may stand for bytes that are no UTF-8."""
+    """A path as text. Halves of surrogate pairs may stand for bytes that are no UTF-8; on Windows they are themselves,
+    which its files may have in their names, and SQLite's not."""
     try:
         path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
-        return isinstance(path, str) and path != "" and b"\0" not in os.fsencode(path)
+        if not isinstance(path, str):
+            return False
+        written = path.encode() if sys.platform == "win32" else os.fsencode(path)
+        return path != "" and b"\0" not in written
     except UnicodeEncodeError:
         return False
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from gs_pygame import _settings
 from gs_pygame._base import clocks, messages
 from gs_pygame._base.patience import HEARTBEAT
 from gs_pygame._disk import lock, place
@@ -112,6 +113,12 @@ def noting(real: Callable[..., Any], paths: list[str]) -> Callable[..., Any]:
         return real(path, *arguments, **options)
 
     return call
+
+
+def test_half_of_a_pair_is_a_name_of_windows_and_none_of_sqlites(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is no byte that is no UTF-8, the setting is refused."""
+    monkeypatch.setattr(_settings, "sys", SimpleNamespace(platform="win32"))
+    assert [name for name in ("\udc80", "a\ud800", "a\0", "Zoë プ") if _settings._is_path(name)] == ["Zoë プ"]
 
 
 def test_windows_sees_that_a_file_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
