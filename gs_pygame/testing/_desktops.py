@@ -1,8 +1,8 @@
 """What each system tells a game when its player does something: pure data.
 
 X11, Wayland and Windows are as recorded with pygame 2.6.1 and pygame-ce 2.5.8, which tell the same (pygame-ce now and
-then one event twice), and a test plays them again; Windows builds under Wine, which is not Windows. macOS is written from
-pygame's and SDL's issue trackers: see `Desktop.recorded_on`.
+then one event twice), and a test plays them again; Windows builds under Wine, which is not Windows. macOS is written
+from pygame's and SDL's issue trackers: see `Desktop.recorded_on`.
 """
 
 from __future__ import annotations
