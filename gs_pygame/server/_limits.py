@@ -105,9 +105,9 @@ class Limits:
     def _wait(self, scope: Scope) -> float:
         """Seconds until this may be asked; 0: now."""
         who = _who(scope["client"][0]) if scope.get("client") else None
-        key = _KEY.match(scope["path"])
         if who is None:
             return 0
+        key = _KEY.match(scope["path"])
         return self._addresses.take(who) or (self._keys.take(key[1] or key[2]) if key else 0)
 
     async def _do(self, scope: Scope, receive: Receive, send: Send) -> None:
