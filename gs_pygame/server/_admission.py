@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ._games import CALLS
 from ._pages import PAGE_HEADERS, render_login
 from ._protocol import encode
 
@@ -27,10 +28,9 @@ LOGIN = "/login"
 PROBES = frozenset({"/healthz", "/readyz"})
 """What a balancer asks, by an address instead of a name; the answer is a word."""
 
-_PAGES = ("/", "/player")  # for people, who are asked for the token in a form
+_PAGES = ("/", "/player", "/faults")  # for people, who are asked for the token in a form
 _COOKIE_AGE = 30 * 24 * 3600  # seconds
 _MAX_FORM = 4096  # bytes
-_GAMES = re.compile(r"(/[^/]+)?/rs/|(/at)?/ws/")  # what games call: key and secret decide there
 _PORT = re.compile(r":\d*$")
 
 
@@ -74,7 +74,7 @@ class Admission:
         is_foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
         if is_foreign and not (is_socket and self._rules.sockets_of_any_origin):
             return _sentence(403, "Pages of other sites may not call this server.")
-        if scope["path"] == LOGIN or _GAMES.match(scope["path"]):
+        if scope["path"] == LOGIN or CALLS.match(scope["path"]):  # key and secret decide there
             if not is_socket and scope["method"] == "POST" and scope["path"] != LOGIN and not _is_json(headers):
                 return _sentence(415, "The Content-Type must be application/json.")
             return None

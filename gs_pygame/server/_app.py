@@ -6,7 +6,8 @@
     GET  /players/{id}
     DELETE /players/{id}
     GET  /gaps
-    GET  /, /player?id=PLAYER: the pages for people
+    GET  /, /player?id=PLAYER, /faults: the pages for people
+    POST /faults?switch=NAME
     GET  /healthz, /readyz, /metrics
 
 `/gaps` lists the installations whose sessions 1, 2, 3 ... are not all here, or whose numbers several sessions bear:
@@ -43,6 +44,7 @@ from ._config import Game
 from ._dashboard import Dashboard
 from ._dispatch import Dispatcher
 from ._erasure import erase, kept_of
+from ._faults import Faults, Faulty
 from ._games import Games
 from ._gaps import gap_item
 from ._health import Health
@@ -96,6 +98,7 @@ def create_app(
     site = _Site(store)
     socket = GameSocket(dispatcher, known, public_url)
     health = Health(store, socket)
+    faults = Faults(store)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
     call = "/rs/{credential}/{secret:path}/{request_type}"
 
@@ -105,6 +108,7 @@ def create_app(
             socket.keep_seen() if end_after is None else socket.end_left(end_after),
             keep_rolled_up(store),
             keep_gaps_noted(store),
+            faults.keep_looking(),
             *([] if retention is None else [keep_only(store, retention)]),
         ]
         tasks = [asyncio.create_task(turn) for turn in turns]
@@ -118,7 +122,7 @@ def create_app(
         routes=[
             Route(call, calls, methods=["POST"]),
             Route("/{api_key}" + call, calls, methods=["POST"]),
-            *Dashboard(store).routes(),
+            *Dashboard(store, faults).routes(),
             Route("/sessions", site.sessions),
             Route("/players/{id:path}", site.player),
             Route("/players/{id:path}", site.erase, methods=["DELETE"]),
@@ -133,7 +137,7 @@ def create_app(
                 for secure in ("", "secure/")
             ),
         ],
-        middleware=[Middleware(Watch), Middleware(Limits), Middleware(Admission, rules)],
+        middleware=[Middleware(Watch), Middleware(Faulty, faults), Middleware(Limits), Middleware(Admission, rules)],
         exception_handlers={HTTPException: _sentence, **dict.fromkeys(UNAVAILABLE, _unavailable)},
     )
     app.state.health = health
