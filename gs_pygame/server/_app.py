@@ -48,7 +48,8 @@ from ._faults import Faults, Faulty
 from ._games import Games
 from ._gaps import gap_item
 from ._health import Health
-from ._limits import Limits, retry_after
+from ._limits import Limits, Pace, retry_after
+from ._pools import Pools
 from ._protocol import (
     JSON,
     MAX_BODY,
@@ -94,9 +95,10 @@ def create_app(
     """
     dispatcher = Dispatcher(store, cloud_code)
     known = Games(games or [Game("", api_key, secret)])
-    calls = _Calls(dispatcher, Recorder(store), known)
+    pools, pace = Pools(), Pace()
+    calls = _Calls(dispatcher, Recorder(store), known, pools)
     site = _Site(store)
-    socket = GameSocket(dispatcher, known, public_url)
+    socket = GameSocket(dispatcher, known, pools, pace, public_url)
     health = Health(store, socket)
     faults = Faults(store)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
@@ -137,7 +139,12 @@ def create_app(
                 for secure in ("", "secure/")
             ),
         ],
-        middleware=[Middleware(Watch), Middleware(Faulty, faults), Middleware(Limits), Middleware(Admission, rules)],
+        middleware=[
+            Middleware(Watch),
+            Middleware(Faulty, faults),
+            Middleware(Limits, pace),
+            Middleware(Admission, rules),
+        ],
         exception_handlers={HTTPException: _sentence, **dict.fromkeys(UNAVAILABLE, _unavailable)},
     )
     app.state.health = health
@@ -152,6 +159,7 @@ class _Calls:
     dispatcher: Dispatcher
     recorder: Recorder
     games: Games
+    pools: Pools
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         content = encode(await self._answer(scope["path_params"], receive)).encode()
@@ -173,7 +181,8 @@ class _Calls:
             raise HTTPException(400, str(error)) from None
         end = self.dispatcher.waiting_end(name, body, game)
         if end is None:
-            return await run_in_threadpool(self.dispatcher.answer_over_rest, name, body, game)
+            kind = self.dispatcher.kind_of(name)
+            return await self.pools.run(kind, self.dispatcher.answer_over_rest, name, body, game)
         answer = await self.recorder.record(end, response(end))
         _metrics.answered(name, has_error=False)
         return answer
