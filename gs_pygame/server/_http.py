@@ -77,6 +77,8 @@ class Protocol(H11Protocol):
 
     def handle_events(self) -> None:
         super().handle_events()
+        if self.transport.get_protocol() is not self:  # it has become a WebSocket, whose request h11 has half read
+            return
         state, is_idle = self.conn.their_state, not self.conn.trailing_data[0]
         if state is h11.SEND_BODY or (state is h11.IDLE and not is_idle):
             self._arrival = self._arrival or self.loop.call_later(ARRIVAL, self.transport.abort)

@@ -116,9 +116,9 @@ def test_a_request_in_pieces_arrives(app: Starlette) -> None:
 def test_a_websocket_outlives_the_time_of_a_request(app: Starlette, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is for HTTP."""
     monkeypatch.setattr(http_, "ARRIVAL", 0.3)
-    with listening(app) as address, dial(address) as silent, connect(f"ws{address[4:]}/ws/device/K") as player:
+    with listening(app) as address, connect(f"ws{address[4:]}/ws/device/K") as player, dial(address) as silent:
         player.recv(timeout=DEADLINE)
-        assert is_gone(silent)  # who came first: the player's time would be over as well
+        assert is_gone(silent)  # who came last: the player's time would be over as well
         player.ping().wait(DEADLINE)
 
 
