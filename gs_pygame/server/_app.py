@@ -225,7 +225,7 @@ class _Site:
 
 async def _read(receive: Receive) -> bytes:
     """The body. Counts what comes, since Content-Length may lie; raises HTTPException 413 past MAX_BODY bytes."""
-    body, is_over = b"", False
+    body, is_over = bytearray(), False
     while not is_over:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -234,7 +234,7 @@ async def _read(receive: Receive) -> bytes:
         is_over = not message.get("more_body", False)
         if len(body) > MAX_BODY:
             raise HTTPException(413, f"The body must be at most {MAX_BODY // 1024} KB.")
-    return body
+    return bytes(body)
 
 
 def _json(value: object) -> Response:

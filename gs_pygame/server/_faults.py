@@ -80,6 +80,7 @@ class Faults:
     def switch(self, name: str | None) -> None:
         """This one on, and any other off; None: all off. Blocks."""
         with self._store.transaction() as connection:
+            self._store.take_turn(connection)
             connection.execute(faults.delete())
             if name is not None:
                 until = self._store.now() + round(LASTS * 1e6)

@@ -78,9 +78,11 @@ class Store:
         Of several workers one at a time: each begins with the row of the clock, which the database locks until the
         commit. So times rise in the order of the commits, and nobody who reads page after page misses one.
         """
+        rows = [_row(request, answer) for request, answer in pairs]
         last = self._take_times(connection, len(pairs))
         times = range(last - len(pairs) + 1, last + 1)
-        rows = [_row(request, answer, received_at) for received_at, (request, answer) in zip(times, pairs, strict=True)]
+        for received_at, row in zip(times, rows, strict=True):
+            row["received_at"] = received_at
         added = _rows.add(connection, sessions, rows, _rows.leave)
         if added:
             keep_accounts(connection, [request for request, _ in pairs])
@@ -89,8 +91,8 @@ class Store:
         first = self._first(connection, [request for request, _ in pairs])
         kept = [first[request.owner, request.request_id] for request, _ in pairs]
         return [
-            answer if row.received_at == received_at else json.loads(row.answer)
-            for received_at, row, (_, answer) in zip(times, kept, pairs, strict=True)
+            answer if one.received_at == received_at else json.loads(one.answer)
+            for received_at, one, (_, answer) in zip(times, kept, pairs, strict=True)
         ]
 
     def first_answer(self, connection: Connection, request: EndSessionRequest) -> JSON | None:
@@ -183,11 +185,11 @@ def _matching(query: Query) -> Select[Any]:
     return wanted.order_by(order).limit(query.limit)
 
 
-def _row(request: EndSessionRequest, answer: JSON, received_at: int) -> dict[str, Any]:
+def _row(request: EndSessionRequest, answer: JSON) -> dict[str, Any]:
+    """All but the moment."""
     return {
         "owner": request.owner,
         "request_id": request.request_id,
-        "received_at": received_at,
         "game": request.game,
         "player_id": request.player_id,
         **{name: getattr(request.session, name) for name in _measured_names},
