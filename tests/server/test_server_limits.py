@@ -276,6 +276,7 @@ class TestPace:
 def test_too_much_to_do_is_said_before_the_body(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the store is busy, requests beyond the limit are refused at their headers, with seconds that differ; other
     pages are answered; afterwards the same connections work, and what was let in has been kept."""
+    monkeypatch.setattr(http_, "ARRIVAL", DEADLINE)  # the half request waits for fifty others
     monkeypatch.setattr(limits, "LEAST", 1)
     monkeypatch.setattr(limits, "EXPECTED", 0.001)
     busy, go_on = threading.Event(), threading.Event()
