@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ._games import CALLS
 from ._pages import PAGE_HEADERS, render_login
 from ._protocol import encode
 
@@ -27,10 +28,10 @@ LOGIN = "/login"
 PROBES = frozenset({"/healthz", "/readyz"})
 """What a balancer asks, by an address instead of a name; the answer is a word."""
 
-_PAGES = ("/", "/player")  # for people, who are asked for the token in a form
+_PAGES = ("/", "/player", "/faults")  # for people, who are asked for the token in a form
 _COOKIE_AGE = 30 * 24 * 3600  # seconds
 _MAX_FORM = 4096  # bytes
-_GAMES = re.compile(r"(/[^/]+)?/rs/|(/at)?/ws/")  # what games call: key and secret decide there
+_PORT = re.compile(r":\d*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,15 @@ class Admission:
         return await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        headers, is_socket = Headers(scope=scope), scope["type"] == "websocket"
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        is_socket = scope["type"] == "websocket"
         host, origin = headers.get("host", ""), headers.get("origin")
         if self._rules.hosts is not None and _name(host) not in self._rules.hosts:
             return _sentence(421, "This server has another name. Start it with --public-url to give it this one.")
         is_foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
         if is_foreign and not (is_socket and self._rules.sockets_of_any_origin):
             return _sentence(403, "Pages of other sites may not call this server.")
-        if scope["path"] == LOGIN or _GAMES.match(scope["path"]):
+        if scope["path"] == LOGIN or CALLS.match(scope["path"]):  # key and secret decide there
             if not is_socket and scope["method"] == "POST" and scope["path"] != LOGIN and not _is_json(headers):
                 return _sentence(415, "The Content-Type must be application/json.")
             return None
@@ -84,7 +86,7 @@ class Admission:
         refusal.headers["WWW-Authenticate"] = "Bearer"
         return refusal
 
-    def _is_admin(self, headers: Headers) -> bool:
+    def _is_admin(self, headers: Mapping[str, str]) -> bool:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             token = _cookie(headers.get("cookie", ""))
@@ -119,10 +121,10 @@ def digest_of(token: str) -> str:
 
 def _name(host: str) -> str:
     """A Host header without its port."""
-    return re.sub(r":\d*$", "", host.lower())
+    return _PORT.sub("", host.lower())
 
 
-def _is_json(headers: Headers) -> bool:
+def _is_json(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 

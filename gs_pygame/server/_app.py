@@ -6,7 +6,8 @@
     GET  /players/{id}
     DELETE /players/{id}
     GET  /gaps
-    GET  /, /player?id=PLAYER: the pages for people
+    GET  /, /player?id=PLAYER, /faults: the pages for people
+    POST /faults?switch=NAME
     GET  /healthz, /readyz, /metrics
 
 `/gaps` lists the installations whose sessions 1, 2, 3 ... are not all here, or whose numbers several sessions bear:
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -30,9 +31,10 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from .._base.spreadsheet import csv_lines
 from . import _metrics
@@ -42,10 +44,12 @@ from ._config import Game
 from ._dashboard import Dashboard
 from ._dispatch import Dispatcher
 from ._erasure import erase, kept_of
+from ._faults import Faults, Faulty
 from ._games import Games
 from ._gaps import gap_item
 from ._health import Health
-from ._limits import Limits, retry_after
+from ._limits import Limits, Pace, retry_after
+from ._pools import Pools
 from ._protocol import (
     JSON,
     MAX_BODY,
@@ -91,9 +95,12 @@ def create_app(
     """
     dispatcher = Dispatcher(store, cloud_code)
     known = Games(games or [Game("", api_key, secret)])
-    site = _Site(store, dispatcher, Recorder(store), known)
-    socket = GameSocket(dispatcher, known, public_url)
+    pools, pace = Pools(), Pace()
+    calls = _Calls(dispatcher, Recorder(store), known, pools)
+    site = _Site(store)
+    socket = GameSocket(dispatcher, known, pools, pace, public_url)
     health = Health(store, socket)
+    faults = Faults(store)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
     call = "/rs/{credential}/{secret:path}/{request_type}"
 
@@ -103,6 +110,7 @@ def create_app(
             socket.keep_seen() if end_after is None else socket.end_left(end_after),
             keep_rolled_up(store),
             keep_gaps_noted(store),
+            faults.keep_looking(),
             *([] if retention is None else [keep_only(store, retention)]),
         ]
         tasks = [asyncio.create_task(turn) for turn in turns]
@@ -114,9 +122,9 @@ def create_app(
     app = Starlette(
         lifespan=lifespan,
         routes=[
-            Route(call, site.call, methods=["POST"]),
-            Route("/{api_key}" + call, site.call, methods=["POST"]),
-            *Dashboard(store).routes(),
+            Route(call, calls, methods=["POST"]),
+            Route("/{api_key}" + call, calls, methods=["POST"]),
+            *Dashboard(store, faults).routes(),
             Route("/sessions", site.sessions),
             Route("/players/{id:path}", site.player),
             Route("/players/{id:path}", site.erase, methods=["DELETE"]),
@@ -131,7 +139,12 @@ def create_app(
                 for secure in ("", "secure/")
             ),
         ],
-        middleware=[Middleware(Watch), Middleware(Limits), Middleware(Admission, rules)],
+        middleware=[
+            Middleware(Watch),
+            Middleware(Faulty, faults),
+            Middleware(Limits, pace),
+            Middleware(Admission, rules),
+        ],
         exception_handlers={HTTPException: _sentence, **dict.fromkeys(UNAVAILABLE, _unavailable)},
     )
     app.state.health = health
@@ -140,15 +153,22 @@ def create_app(
 
 
 @dataclass(frozen=True, slots=True)
-class _Site:
-    store: Store
+class _Calls:
+    """The requests of games. An ASGI application and no function of Starlette's: they are nearly all that comes."""
+
     dispatcher: Dispatcher
     recorder: Recorder
     games: Games
+    pools: Pools
 
-    async def call(self, request: Request) -> Response:
-        """A request of a game's. 403 wrong key or secret, 404 another request, 413 too long, 400 no JSON object."""
-        path = request.path_params
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        content = encode(await self._answer(scope["path_params"], receive)).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _answer(self, path: Mapping[str, str], receive: Receive) -> JSON:
+        """403 wrong key or secret, 404 another request, 413 too long, 400 no JSON object."""
         game = self.games.game_of(path.get("api_key"), path["secret"])
         if game is None:
             raise HTTPException(403, "The API key or the secret is wrong.")
@@ -156,15 +176,21 @@ class _Site:
         if not self.dispatcher.knows(name):
             raise HTTPException(404, "This server knows no request of that name.")
         try:
-            body = decode(await _read(request))
+            body = decode(await _read(receive))
         except BodyError as error:
             raise HTTPException(400, str(error)) from None
         end = self.dispatcher.waiting_end(name, body, game)
-        if end is not None:
-            answer = await self.recorder.record(end, response(end))
-            _metrics.answered(name, has_error=False)
-            return _json(answer)
-        return _json(await run_in_threadpool(self.dispatcher.answer_over_rest, name, body, game))
+        if end is None:
+            kind = self.dispatcher.kind_of(name)
+            return await self.pools.run(kind, self.dispatcher.answer_over_rest, name, body, game)
+        answer = await self.recorder.record(end, response(end))
+        _metrics.answered(name, has_error=False)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    store: Store
 
     async def sessions(self, request: Request) -> Response:
         """A page of sessions, oldest first; the last one's `receivedAt` as `after` gives the next page, to which a
@@ -197,16 +223,17 @@ class _Site:
         return _json([gap_item(gap) for gap in await run_in_threadpool(self.store.gaps, _GAPS)])
 
 
-async def _read(request: Request) -> bytes:
+async def _read(receive: Receive) -> bytes:
     """The body. Counts what comes, since Content-Length may lie; raises HTTPException 413 past MAX_BODY bytes."""
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise HTTPException(413, f"The body must be at most {MAX_BODY // 1024} KB.")
-    except ClientDisconnect:
-        raise HTTPException(400, "The body ended early.") from None
+    body, is_over = bytearray(), False
+    while not is_over:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HTTPException(400, "The body ended early.")
+        body += message.get("body", b"")
+        is_over = not message.get("more_body", False)
+        if len(body) > MAX_BODY:
+            raise HTTPException(413, f"The body must be at most {MAX_BODY // 1024} KB.")
     return bytes(body)
 
 

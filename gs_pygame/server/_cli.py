@@ -15,7 +15,7 @@ DEFAULT_DATABASE = "sqlite:///gs_pygame_sessions.sqlite3"
 
 _EXTRA = {
     *("starlette", "uvicorn", "sqlalchemy", "jinja2", "websockets", "argon2", "quickjs"),
-    *("prometheus_client", "tomli"),
+    *("prometheus_client", "orjson", "tomli"),
 }
 _ENVIRONMENT = {
     "api_key": "GS_PYGAME_API_KEY",

@@ -10,8 +10,9 @@ import uuid
 
 from . import _metrics, _players
 from ._cloud_code import Call, CloudCode, Outcome
+from ._pools import PASSWORD, SCRIPT
 from ._protocol import JSON, EndSessionRequest, RequestError, parse_player_id, parse_request, read_text
-from ._requests import NOBODY, Caller, Process, Requests, client_over_rest, envelope, read_token, request_name
+from ._requests import HASHING, NOBODY, Caller, Process, Requests, client_over_rest, envelope, read_token, request_name
 from ._store import Store
 
 _AT_ONCE = 100  # sessions that end by themselves in one commit
@@ -116,6 +117,10 @@ class Dispatcher:
             return parse_request(body, game)
         except RequestError:
             return None
+
+    def kind_of(self, name: str) -> str | None:
+        """Of `_pools`: what a request takes."""
+        return PASSWORD if name in HASHING else SCRIPT if self._has_scripts(name) else None
 
     def _has_scripts(self, name: str) -> bool:
         code, response = self._cloud_code, f"{name.removesuffix('Request')}Response"

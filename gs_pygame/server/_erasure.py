@@ -12,7 +12,7 @@ from ._gaps import erase_sessions
 from ._protocol import JSON, format_micros
 from ._rollups import forget, forget_before
 from ._store import Store
-from ._tables import clients, events, players, sessions, tokens
+from ._tables import clients, events, labels, players, sessions, tokens
 
 AT_ONCE = 500
 """Rows that are too old and go in one transaction: nobody waits long for it."""
@@ -67,6 +67,8 @@ def _erase(connection: Connection, id: str) -> JSON:
         players: players.c.id == id,
     }
     forget(connection, [id])
+    theirs = select(sessions.c.received_at).where(_sessions_of(id))
+    connection.execute(labels.delete().where(labels.c.received_at.in_(theirs)))
     rows = {table.name: connection.execute(table.delete().where(which)).rowcount for table, which in doomed.items()}
     return {"sessions": erase_sessions(connection, _sessions_of(id)), **rows}
 

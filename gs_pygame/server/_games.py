@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from hmac import compare_digest
 
 from ._config import Game
+
+CALLS = re.compile(r"(?:/[^/]+)?/rs/|(?:/at)?/ws/")
+"""How a path begins that games call; all others are for people and machines."""
 
 
 class Games:

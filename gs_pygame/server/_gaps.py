@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Select, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Float, Select, and_, case, cast, func, or_, select
 from sqlalchemy.engine import Connection
 
+from . import _rows
 from ._protocol import JSON, Counters, EndSessionRequest, counters_of, encode
 from ._tables import accounts, sessions
 
@@ -75,19 +76,8 @@ def keep_accounts(connection: Connection, requests: Sequence[EndSessionRequest])
             continue
         if installation not in newest or _age(counters) >= _age(newest[installation]):
             newest[installation] = counters
-    if not newest:
-        return
-    theirs = accounts.c.installation_id.in_([*newest])
-    erased: dict[str, int] = {}
-    for known in connection.execute(select(accounts).where(theirs)).all():
-        erased[known.installation_id] = known.erased
-        if (known.started, known.delivered) > _age(newest[known.installation_id]):
-            del newest[known.installation_id]
-    if not newest:
-        return
-    connection.execute(accounts.delete().where(accounts.c.installation_id.in_([*newest])))
-    rows = [{**_account(*one), "erased": erased.get(one[0], 0)} for one in newest.items()]
-    connection.execute(accounts.insert(), rows)
+    if newest:
+        _rows.add(connection, accounts, [{**_account(*one), "erased": 0} for one in newest.items()], _keep_newer)
 
 
 def erase_sessions(connection: Connection, which: ColumnElement[bool]) -> int:
@@ -128,6 +118,14 @@ def _account(installation: str, counters: Counters) -> dict[str, Any]:
         "dropped": encode(counters.dropped),
         "accounted": counters.accounted,
     }
+
+
+def _keep_newer(insert: Any) -> Any:
+    """How many of an installation's numbers were erased stays, whatever it says."""
+    said, known = insert.excluded, accounts.c
+    is_newer = or_(said.started > known.started, and_(said.started == known.started, said.delivered >= known.delivered))
+    new = {column.name: column for column in said if column.name not in ("installation_id", "erased")}
+    return insert.on_conflict_do_update(index_elements=[known.installation_id], set_=new, where=is_newer)
 
 
 def find_gaps(connection: Connection, limit: int) -> list[Gap]:

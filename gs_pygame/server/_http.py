@@ -14,6 +14,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from ._faults import TRANSPORT
 from ._limits import retry_after
 
 ARRIVAL = 10.0
@@ -63,6 +64,7 @@ class Protocol(H11Protocol):
         # Else Nagle's algorithm holds each answer's body back for 40 ms. asyncio does so by itself only where an
         # accepted socket names its protocol, which none does on Windows.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.app_state = {**self.app_state, TRANSPORT: transport}
         if len(self.connections) > most_open():
             transport.write(
                 b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n"
@@ -79,6 +81,8 @@ class Protocol(H11Protocol):
 
     def handle_events(self) -> None:
         super().handle_events()
+        if self.transport.get_protocol() is not self:  # it has become a WebSocket, whose request h11 has half read
+            return
         state, is_idle = self.conn.their_state, not self.conn.trailing_data[0]
         if state is h11.SEND_BODY or (state is h11.IDLE and not is_idle):
             self._arrival = self._arrival or self.loop.call_later(ARRIVAL, self.transport.abort)

@@ -2,19 +2,24 @@
 a second (429), of all together as many as can be answered soon (503). Both are said before the body is read, and with
 a `Retry-After`; the connection can be used again.
 
+What comes over a WebSocket is not refused but waits, and what its client sends next is not read: an SDK gives up what
+is answered by an error, whatever the error.
+
 Each worker counts for itself. Who comes from this computer is not held to a rate: it is the developer, or a proxy that
 does not say for whom it asks.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import math
 import random
 import re
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -78,12 +83,11 @@ def retry_after(overload: float = 1.0) -> int:
 class Limits:
     """ASGI middleware. Of one event loop."""
 
-    def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: seconds that only rise."""
+    def __init__(self, app: ASGIApp, pace: Pace) -> None:
         self._app = app
-        self._addresses = _Buckets(OF_ADDRESS, clock)
-        self._keys = _Buckets(OF_KEY, clock)
-        self._pace = Pace(clock)
+        self._addresses = _Buckets(OF_ADDRESS, time.monotonic)
+        self._keys = _Buckets(OF_KEY, time.monotonic)
+        self._pace = pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -105,9 +109,9 @@ class Limits:
     def _wait(self, scope: Scope) -> float:
         """Seconds until this may be asked; 0: now."""
         who = _who(scope["client"][0]) if scope.get("client") else None
-        key = _KEY.match(scope["path"])
         if who is None:
             return 0
+        key = _KEY.match(scope["path"])
         return self._addresses.take(who) or (self._keys.take(key[1] or key[2]) if key else 0)
 
     async def _do(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -144,6 +148,7 @@ class Pace:
         self._finished = EXPECTED * _RECENT  # in these
         self._refused = 0.0
         self._looked = 0.0
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     def is_full(self) -> bool:
         if self._under_way < LEAST:
@@ -156,6 +161,19 @@ class Pace:
         self._refused += 1
         return 1 + self._refused / max(1.0, self._finished)
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One is under way, from when there is room for it."""
+        while self.is_full():
+            room = asyncio.get_running_loop().create_future()
+            self._waiting.append(room)
+            await room
+        self.begin()
+        try:
+            yield
+        finally:
+            self.finish()
+
     def begin(self) -> None:
         self._look()
         self._under_way += 1
@@ -164,6 +182,11 @@ class Pace:
         self._look()
         self._under_way -= 1
         self._finished += 1
+        while self._waiting:
+            room = self._waiting.popleft()
+            if not room.done():  # its connection has gone
+                room.set_result(None)
+                break
 
     def _look(self) -> None:
         now = self._clock()

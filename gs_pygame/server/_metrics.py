@@ -5,6 +5,8 @@ their folder, which must be so before this is imported. No metric holds a secret
 from __future__ import annotations
 
 import os
+from functools import cache
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -30,12 +32,23 @@ SCRIPTS = Counter("gs_pygame_cloud_code", "Runs of Cloud Code", ["script", "outc
 
 def answered(name: str, has_error: bool) -> None:
     """A request of a game's was, be it with an `error`. `name` is of a known request."""
-    REQUESTS.labels(name, "error" if has_error else "ok").inc()
+    _labelled(REQUESTS, name, "error" if has_error else "ok").inc()
 
 
 def ended(is_new: bool) -> None:
     """An end came that is kept now, or was before."""
-    ENDS.labels("recorded" if is_new else "repeated").inc()
+    _labelled(ENDS, "recorded" if is_new else "repeated").inc()
+
+
+def served(method: str, route: str, status: int, seconds: float) -> None:
+    """An HTTP request is over."""
+    _labelled(HTTP, method, route, status).observe(seconds)
+
+
+@cache
+def _labelled(metric: Any, *labels: object) -> Any:
+    """prometheus-client's own search for it takes longer than to count."""
+    return metric.labels(*labels)
 
 
 def exposition() -> bytes:

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from ._charts import bar, columns, line
+from ._faults import FAULTS, LASTS, Fault
 from ._histogram import Counts, binned, quantile
 from ._insights import Day, History, Overview, Shown, View
 from ._protocol import format_micros
@@ -99,9 +100,16 @@ class _Kind:
 
 
 def render_dashboard(
-    address: Address, view: View, today: int, overview: Overview, sessions: Sequence[Shown], older: int | None
+    address: Address,
+    view: View,
+    today: int,
+    overview: Overview,
+    sessions: Sequence[Shown],
+    older: int | None,
+    fault: Fault | None,
 ) -> str:
-    """The page at `/`. `sessions` is shown in the order given; `older`: where (`before`) its next page begins."""
+    """The page at `/`. `sessions` is shown in the order given; `older`: where (`before`) its next page begins. `fault`:
+    the one that is on."""
     days, total = overview.days, overview.total
     player_days = sum(day.players for day in days)
     monthly = [day.monthly for day in days]
@@ -135,10 +143,18 @@ def render_dashboard(
         platforms=_kinds(overview.platforms, address, "platform"),
         sessions=sessions,
         older=older,
+        fault=fault,
     )
 
 
-def render_player(address: Address, view: View, history: History, sessions: Sequence[Shown], older: int | None) -> str:
+def render_player(
+    address: Address,
+    view: View,
+    history: History,
+    sessions: Sequence[Shown],
+    older: int | None,
+    fault: Fault | None,
+) -> str:
     """The page about a player."""
     counts = [count for _, count in history.days]
     titles = [f"{_short(day)}: {_count_of(count, 'session')}" for day, count in history.days]
@@ -151,7 +167,13 @@ def render_player(address: Address, view: View, history: History, sessions: Sequ
         top=max(counts),
         sessions=sessions,
         older=older,
+        fault=fault,
     )
+
+
+def render_faults(fault: Fault | None) -> str:
+    """The page with a switch for each."""
+    return _environment.get_template("faults.html").render(faults=FAULTS, fault=fault, lasts=LASTS * 1000)
 
 
 def render_login(wrong: str) -> str:

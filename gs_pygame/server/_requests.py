@@ -41,6 +41,9 @@ Process = Callable[[Finish], JSON]
 AUTHENTICATION = ".AuthenticationResponse"
 """The class that SDKs expect of the answer to each of the three requests that log a player in."""
 
+HASHING = ("RegistrationRequest", "AuthenticationRequest")
+"""Those that come with a password."""
+
 NOBODY = RequestError({"authentication": "NOTAUTHORIZED"})
 _UNRECOGNISED = RequestError({"DETAILS": "UNRECOGNISED"})
 _MAX_NAME = 255  # characters of a user's, a device's or an event's name
@@ -252,7 +255,7 @@ def envelope(body: JSON) -> JSON:
     return {"@class": kind, **({"requestId": request_id} if isinstance(request_id, str) else {})}
 
 
-_LOGINS = ("DeviceAuthenticationRequest", "RegistrationRequest", "AuthenticationRequest")
+_LOGINS = ("DeviceAuthenticationRequest", *HASHING)
 
 
 def read_token(body: JSON) -> str | None:

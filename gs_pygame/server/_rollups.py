@@ -16,9 +16,10 @@ from dataclasses import astuple, dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, bindparam, func, select, tuple_
+from sqlalchemy import Table, func, select, tuple_
 from sqlalchemy.engine import Connection
 
+from . import _rows
 from ._gaps import count_gaps
 from ._histogram import bucket
 from ._protocol import encode, parse_micros
@@ -30,7 +31,7 @@ from ._turns import in_thread
 
 log = logging.getLogger("gs_pygame.server")
 
-BATCH = 250
+BATCH = 100
 """Sessions of a commit: an end that comes meanwhile waits for it."""
 
 MONTH = 30
@@ -129,8 +130,7 @@ def roll_up(store: Store, limit: int = BATCH) -> int:
         if not rows:
             return 0
         ended = [_Ended.of(row) for row in rows]
-        names = ("received_at", "game", "version", "platform")
-        connection.execute(labels.insert(), [{name: getattr(one, name) for name in names} for one in ended])
+        _replace(connection, labels, [(one.received_at, one.game, one.version, one.platform) for one in ended])
         _add_to_days(connection, ended)
         _add_to_players(connection, ended)
         last = rows[-1].received_at
@@ -299,10 +299,5 @@ def _first(old: _First | None, theirs: Mapping[int, _PlayerDay], new: Iterable[i
 
 def _replace(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
     """These rows in place of those with the same keys."""
-    if not rows:
-        return
-    values = [dict(zip(table.c.keys(), row, strict=True)) for row in rows]
-    names = [column.name for column in table.primary_key.columns]
-    same = [table.c[name] == bindparam(f"old_{name}") for name in names]  # no long list: PostgreSQL plans each of it
-    connection.execute(table.delete().where(*same), [{f"old_{name}": one[name] for name in names} for one in values])
-    connection.execute(table.insert(), values)
+    names = table.c.keys()
+    _rows.add(connection, table, [dict(zip(names, row, strict=True)) for row in rows], _rows.replace)

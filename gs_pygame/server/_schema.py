@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from .._base.errors import GsPygameError
 from ._tables import clock, metadata
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")

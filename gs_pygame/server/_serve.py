@@ -15,6 +15,7 @@ from ._admission import Rules, digest_of
 from ._app import create_app
 from ._cloud_code import CloudCode
 from ._config import Game, ServerConfig
+from ._faults import Faults
 from ._http import take_files
 from ._running import Drained, run
 from ._schema import ServerError
@@ -73,8 +74,9 @@ def _check(config: ServerConfig) -> None:
 
 def _prepare(config: ServerConfig) -> str | None:
     """Make the database, before there are several processes to do so. The digest of the admin token, if one is asked
-    for: of the one that was given, or of the one that was printed once. Raises ServerError."""
+    for: of the one that was given, or of the one that was printed once. No fault is on. Raises ServerError."""
     with closing(open_store(config.database)) as store:
+        Faults(store).switch(None)
         if not _is_public(config):
             return None
         return digest_of(config.admin_token) if config.admin_token else _kept_admin(store)

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, bindparam, case, func, select, tuple_
 from sqlalchemy.engine import Connection, Row
 
+from . import _rows
 from ._database import Database, open_database
 from ._gaps import Gap, GapTotals, count_gaps, find_gaps, keep_accounts
 from ._protocol import JSON, EndSessionRequest, Measured, encode
@@ -22,7 +23,7 @@ Pair = tuple[EndSessionRequest, JSON]
 
 _measured_names = [field.name for field in fields(Measured)]
 
-_answers = select(sessions.c.owner, sessions.c.request_id, sessions.c.answer).where(
+_first = select(sessions.c.owner, sessions.c.request_id, sessions.c.received_at, sessions.c.answer).where(
     tuple_(sessions.c.owner, sessions.c.request_id).in_(bindparam("keys", expanding=True))
 )
 _next = clock.c.received_at + bindparam("count", type_=BigInteger)
@@ -77,27 +78,32 @@ class Store:
         Of several workers one at a time: each begins with the row of the clock, which the database locks until the
         commit. So times rise in the order of the commits, and nobody who reads page after page misses one.
         """
+        rows = [_row(request, answer) for request, answer in pairs]
         last = self._take_times(connection, len(pairs))
-        answers = self._first_answers(connection, [request for request, _ in pairs])
-        rows = []
-        for received_at, (request, answer) in enumerate(pairs, last - len(pairs) + 1):
-            key = request.owner, request.request_id
-            if key not in answers:
-                answers[key] = answer
-                rows.append(_row(request, answer, received_at))
-        if rows:
-            connection.execute(sessions.insert(), rows)
+        times = range(last - len(pairs) + 1, last + 1)
+        for received_at, row in zip(times, rows, strict=True):
+            row["received_at"] = received_at
+        added = _rows.add(connection, sessions, rows, _rows.leave)
+        if added:
             keep_accounts(connection, [request for request, _ in pairs])
-        return [answers[request.owner, request.request_id] for request, _ in pairs]
+        if added == len(pairs):
+            return [answer for _, answer in pairs]
+        first = self._first(connection, [request for request, _ in pairs])
+        kept = [first[request.owner, request.request_id] for request, _ in pairs]
+        return [
+            answer if one.received_at == received_at else json.loads(one.answer)
+            for received_at, one, (_, answer) in zip(times, kept, pairs, strict=True)
+        ]
 
     def first_answer(self, connection: Connection, request: EndSessionRequest) -> JSON | None:
         """What was answered to this requestId of this player before. None if nothing was."""
-        return self._first_answers(connection, [request]).get((request.owner, request.request_id))
+        found = [*self._first(connection, [request]).values()]
+        return json.loads(found[0].answer) if found else None
 
-    def _first_answers(self, connection: Connection, requests: list[EndSessionRequest]) -> dict[tuple[str, str], JSON]:
+    def _first(self, connection: Connection, requests: list[EndSessionRequest]) -> dict[tuple[str, str], Any]:
+        """What is kept of these requestIds, by their owners."""
         keys = [(request.owner, request.request_id) for request in requests]
-        found = connection.execute(_answers, {"keys": keys})
-        return {(row.owner, row.request_id): json.loads(row.answer) for row in found}
+        return {(row.owner, row.request_id): row for row in connection.execute(_first, {"keys": keys})}
 
     def take_turn(self, connection: Connection) -> None:
         """Until the commit nobody else records anything, nor takes a turn."""
@@ -179,11 +185,11 @@ def _matching(query: Query) -> Select[Any]:
     return wanted.order_by(order).limit(query.limit)
 
 
-def _row(request: EndSessionRequest, answer: JSON, received_at: int) -> dict[str, Any]:
+def _row(request: EndSessionRequest, answer: JSON) -> dict[str, Any]:
+    """All but the moment."""
     return {
         "owner": request.owner,
         "request_id": request.request_id,
-        "received_at": received_at,
         "game": request.game,
         "player_id": request.player_id,
         **{name: getattr(request.session, name) for name in _measured_names},

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from ._histogram import quantile
 from ._protocol import encode
+
+
+class _Numbers(dict[str, int]):
+    """Of the buckets, which are few: a year of days names each some ten thousand times."""
+
+    def __missing__(self, text: str) -> int:
+        number = self[text] = int(text)
+        return number
+
+
+_NUMBERS = _Numbers()
 
 
 @dataclass(slots=True)
@@ -42,10 +54,11 @@ class Sums:
         self.sessions += row.sessions
         self.of_players += row.of_players
         self.active_ms += row.active_ms
-        self.reasons.update(json.loads(row.reasons))
+        for reason, count in orjson.loads(row.reasons).items():
+            self.reasons[reason] += count
         for counts, text in ((self.lengths, row.lengths), (self.lateness, row.lateness)):
-            for number, count in json.loads(text).items():
-                counts[int(number)] += count
+            for number, count in orjson.loads(text).items():
+                counts[_NUMBERS[number]] += count
 
     @property
     def median_ms(self) -> int | None:

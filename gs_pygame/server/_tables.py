@@ -47,6 +47,14 @@ admins = Table(  # one row: the digest of the admin token
     Column("digest", Text, nullable=False),
 )
 
+faults = Table(  # one row, or none: what an author has switched on
+    "faults",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),  # microseconds since 1970
+)
+
 accounts = Table(  # what each installation last said of its sessions
     "accounts",
     metadata,

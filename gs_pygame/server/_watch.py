@@ -58,7 +58,7 @@ class Watch:
             method = method if method in _METHODS or scope["type"] == "websocket" else "other"
             route = getattr(scope.get("route"), "path", "none")
             if scope["type"] == "http":
-                _metrics.HTTP.labels(method, route, status).observe(seconds)
+                _metrics.served(method, route, status, seconds)
             if access.isEnabledFor(logging.INFO):
                 access.info("%s", _line(method, route, status, seconds, length, scope))
 

@@ -5,7 +5,8 @@
     server -> {"@class": ".AuthenticatedConnectResponse", "sessionId": ...}  or  "error"
 
 Behind a load balancer the server's first word is a `connectUrl` instead, at which the client comes again. That the next
-frame is read only when the last was answered is the back-pressure: a client that sends faster waits.
+frame is read only when the last was answered is the back-pressure: a client that sends faster waits, and where the
+server has too much to do all do.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from . import _metrics
 from ._dispatch import Dispatcher
 from ._games import Games
+from ._limits import Pace
+from ._pools import Pools
 from ._protocol import JSON, BodyError, decode, encode, read_text
 from ._recorder import UNAVAILABLE
 from ._requests import Caller, request_name
@@ -81,6 +84,8 @@ class GameSocket:
 
     dispatcher: Dispatcher
     games: Games
+    pools: Pools
+    pace: Pace
     public_url: str | None
     is_draining: bool = False
     answering: int = 0
@@ -189,8 +194,10 @@ class GameSocket:
                 return
             self.answering += 1
             try:
-                with _metrics.UNDER_WAY.track_inprogress():
-                    answer = await run_in_threadpool(self.dispatcher.answer, body, caller)
+                async with self.pace.turn():
+                    with _metrics.UNDER_WAY.track_inprogress():
+                        kind = self.dispatcher.kind_of(request_name(body))
+                        answer = await self.pools.run(kind, self.dispatcher.answer, body, caller)
                 await _send(socket, answer)
             except UNAVAILABLE:  # nothing was acknowledged: the client comes again, and asks again
                 await socket.close(_TRY_LATER)

@@ -13,6 +13,7 @@ from gs_pygame.server import Store, _erasure, create_app
 from gs_pygame.server._dispatch import Dispatcher
 from gs_pygame.server._gaps import GapTotals
 from gs_pygame.server._requests import Caller
+from gs_pygame.server._rollups import roll_up
 from gs_pygame.server._tables import accounts, metadata
 
 NONE = {"sessions": 0, "events": 0, "tokens": 0, "clients": 0, "players": 0}
@@ -52,8 +53,10 @@ def test_nothing_is_left_of_an_erased_player(client: httpx.Client, store: Store)
     """In no table; of others everything is. A repeat erases nothing more, and is no error."""
     ada, bob = log_in(store, "ada's"), log_in(store, "bob's")
     plays(store, bob)
+    roll_up(store)
     bobs = rows(store)
     plays(store, ada)
+    roll_up(store)
     kept = client.get(f"/players/{ada.player_id}").json()
     assert (kept["sessions"], kept["events"], kept["activeMs"]) == (1, 1, 5)
     assert kept["createdAt"] is not None

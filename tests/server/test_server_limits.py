@@ -116,9 +116,9 @@ def test_a_request_in_pieces_arrives(app: Starlette) -> None:
 def test_a_websocket_outlives_the_time_of_a_request(app: Starlette, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is for HTTP."""
     monkeypatch.setattr(http_, "ARRIVAL", 0.3)
-    with listening(app) as address, dial(address) as silent, connect(f"ws{address[4:]}/ws/device/K") as player:
+    with listening(app) as address, connect(f"ws{address[4:]}/ws/device/K") as player, dial(address) as silent:
         player.recv(timeout=DEADLINE)
-        assert is_gone(silent)  # who came first: the player's time would be over as well
+        assert is_gone(silent)  # who came last: the player's time would be over as well
         player.ping().wait(DEADLINE)
 
 
@@ -276,6 +276,7 @@ class TestPace:
 def test_too_much_to_do_is_said_before_the_body(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the store is busy, requests beyond the limit are refused at their headers, with seconds that differ; other
     pages are answered; afterwards the same connections work, and what was let in has been kept."""
+    monkeypatch.setattr(http_, "ARRIVAL", DEADLINE)  # the half request waits for fifty others
     monkeypatch.setattr(limits, "LEAST", 1)
     monkeypatch.setattr(limits, "EXPECTED", 0.001)
     busy, go_on = threading.Event(), threading.Event()

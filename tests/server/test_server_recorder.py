@@ -49,6 +49,17 @@ def test_what_comes_at_once_is_one_commit(store: Store, commits: list[int]) -> N
     assert store.totals().sessions == len(names)
 
 
+def test_repeats_among_new_ones(store: Store) -> None:
+    """What was there is answered as it was, and so is what comes twice in one commit; the new one has its own."""
+    known, new = parse_request(end("a")), parse_request(end("b"))
+    store.record(known, {"first": "a"})
+    own = {"first": "b"}
+    answers = store.record_all([(known, {"second": "a"}), (new, own), (new, {"second": "b"})])
+    assert answers == [{"first": "a"}, own, own]
+    assert [answer is own for answer in answers] == [False, True, False], "by which it is known what was recorded now"
+    assert store.totals().sessions == 2
+
+
 def test_what_the_database_will_not_have_harms_nobody_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one fails alone."""
     take = store.record_all

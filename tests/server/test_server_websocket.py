@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from sqlalchemy import select
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from gs_pygame.server import Store, _websocket, create_app
+from gs_pygame.server import Store, _limits, _websocket, create_app
 from gs_pygame.server._dispatch import Dispatcher
 from gs_pygame.server._tables import clients
 
@@ -519,3 +520,36 @@ def test_rest_knows_the_same_requests(address: str, store: Store, clock: list[in
         assert ask("AccountDetailsRequest", playerId=login["userId"])["userId"] == login["userId"]
         assert client.post(PATH.replace("topsecret", SECRET), json=end("d_2")).json()["sessionDuration"] == 187_000
     assert {received.request.player_id for received in store.latest(10)} == {login["userId"], "ada"}
+
+
+def test_who_has_too_much_asked_of_it_stops_reading(
+    store: Store, monkeypatch: pytest.MonkeyPatch, clock: list[int]
+) -> None:
+    """An SDK drops what is answered by an error, so a frame waits where a request over HTTP is refused; then it is
+    answered, and so are all that came behind it, in order."""
+    monkeypatch.setattr(_limits, "LEAST", 1)
+    monkeypatch.setattr(_limits, "SOON", 0.001)
+    busy, go_on = threading.Event(), threading.Event()
+    record_all = Store.record_all
+
+    def slow(self: Store, pairs: Any) -> Any:
+        busy.set()
+        assert go_on.wait(DEADLINE)
+        return record_all(self, pairs)
+
+    monkeypatch.setattr(Store, "record_all", slow)
+    app = create_app(store)
+    with listening(app) as address, Client(address) as client, ThreadPoolExecutor(1) as other:
+        client.shake()
+        client.log_in()
+        first = other.submit(httpx.post, address + PATH, json=end(), timeout=DEADLINE, trust_env=False)
+        assert busy.wait(DEADLINE)
+        for number in range(3):
+            client.say(**{"@class": ".AccountDetailsRequest", "requestId": f"r{number}"})
+        eventually(lambda: len(app.state.health._socket.pace._waiting) == 1)
+        assert httpx.post(address + PATH, json=end("d_2"), timeout=DEADLINE, trust_env=False).status_code == 503
+        go_on.set()
+        assert first.result(DEADLINE).status_code == 200
+        answers = [client.hear() for _ in range(3)]
+    assert [answer["requestId"] for answer in answers] == ["r0", "r1", "r2"]
+    assert not any("error" in answer for answer in answers)

@@ -21,6 +21,9 @@ Large, by hand, from the project's root (the times are those of two cores):
     # 10,000 sequences of HTTP: a quarter of an hour
     GS_PYGAME_HTTP=10000 python -m pytest tests/torture/test_http.py
 
+    # 10,000 requests that the server does not know: two minutes
+    GS_PYGAME_UNKNOWN=10000 python -m pytest tests/server/test_server_memory.py
+
     # Ctrl-C between any two bytecodes of whatever a game calls, 56,000 points: 40 minutes
     GS_PYGAME_INTERRUPTS=100000 python -m pytest tests/torture/test_interrupts.py
 
@@ -67,6 +70,9 @@ HTTP = _number("HTTP", 150)
 
 INTERRUPTS = _number("INTERRUPTS", 8)
 """Points of each deed of a game at which Ctrl-C comes."""
+
+UNKNOWN = _number("UNKNOWN", 1000)
+"""Requests to the server that it does not know."""
 
 STORM_SECONDS = _number("STORM_SECONDS", 4)
 """For how long a game is interrupted every few milliseconds."""
