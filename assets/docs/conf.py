@@ -8,6 +8,7 @@ version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 html_theme = "furo"
 html_title = f"gs_pygame {__version__}"
+html_favicon = "../starfall/moon.png"
 html_show_copyright = False
 default_role = "code"
 myst_heading_anchors = 3
