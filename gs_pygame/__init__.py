@@ -1,4 +1,4 @@
-"""gs_pygame ends a player's session by itself when they leave a Pygame game, and delivers that end exactly once.
+"""gs_pygame ends a player's session by itself when they leave a Pygame game, and delivers that end exactly once::
 
     import gs_pygame
 

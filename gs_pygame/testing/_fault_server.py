@@ -21,7 +21,7 @@ _SEND_BUFFER = 16 * 1024  # bytes; small, so that what was sent is about what wa
 
 
 class FaultServer:
-    """Stands in for the server in a test, over real sockets: one thread for each connection.
+    """Stands in for the server in a test, over real sockets: one thread for each connection::
 
         with FaultServer() as server:
             server.script(replies.answer(503), replies.silence)     # the next two requests; then `server.default`

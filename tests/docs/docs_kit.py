@@ -1,4 +1,4 @@
-"""What the tests of README and CONTRIBUTING share: a page's blocks, its links, and what its commands consist of."""
+"""What the tests of README, CONTRIBUTING and the pages share: a page's blocks, its links, what its commands consist of."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 GAMES = Path(__file__).parent / "games"
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "assets/docs/server.md")
+SITE = ROOT / "assets" / "docs"
+PAGES = (
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"),
+    *sorted(path.relative_to(ROOT).as_posix() for path in SITE.glob("*.md")),
+)
 
 _FENCE = re.compile(
-    r"(?:<!-- (?P<mark>[a-z]+) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
+    r"(?:<!-- (?P<mark>[a-z]+) -->\n)?```(?P<language>[\w{}-]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
 

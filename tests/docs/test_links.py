@@ -1,4 +1,4 @@
-"""The links of README, CONTRIBUTING and CHANGELOG lead somewhere; those that leave the project are few, and known."""
+"""The links of all pages lead somewhere; those that leave the project are few, and known."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def test_links(page: str) -> None:
     missing = []
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         path, _, anchor = target.partition("#")
-        if not (ROOT / (path or page)).exists() or (anchor and anchor not in headings(path or page)):
+        leads_to = (ROOT / page).parent / path if path else ROOT / page
+        if not leads_to.exists() or (anchor and anchor not in headings(str(leads_to))):
             missing.append(target)
     assert missing == []
 

@@ -139,8 +139,8 @@ def test_a_loop_that_is_asked_to_stop_ends_its_session(server: ServerProcess, tm
     assert [session["reason"] for session in sessions(server, 2)] == ["quit", "explicit"]
 
 
-def test_the_readme_shows_the_minimal_example() -> None:
+def test_the_tutorial_shows_the_minimal_example() -> None:
     """The loop to paste is the example that is run here."""
-    readme = (ROOT / "README.md").read_text()
+    tutorial = (ROOT / "assets" / "docs" / "tutorial.md").read_text()
     code = (ROOT / "examples" / "minimal.py").read_text().partition("\n\n")[2]
-    assert code in readme
+    assert code in tutorial

@@ -45,6 +45,6 @@ def test_the_example_uses_every_public_name() -> None:
 
 def test_the_changelog_is_up_to_date() -> None:
     """The newest entry of the CHANGELOG is this version."""
-    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    newest = re.search(r"^## \[(\S+)\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert newest is not None
     assert newest[1] == gs_pygame.__version__
