@@ -1,4 +1,4 @@
-"""What the tests of README, CONTRIBUTING and the pages share: a page's blocks, its links, what its commands consist of."""
+"""What the tests of the pages share: a page's blocks, its links, and what its commands consist of."""
 
 from __future__ import annotations
 
