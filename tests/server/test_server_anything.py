@@ -38,9 +38,7 @@ requests = st.sampled_from(
     ["DeviceAuthenticationRequest", "EndSessionRequest", "LogEventRequest", "AnalyticsRequest", "X"]
 )
 paths = st.one_of(
-    st.sampled_from(
-        ["/", "/player", "/live.js", "/sessions", "/gaps", "/healthz", "/readyz", "/metrics", "/login"]
-    ),
+    st.sampled_from(["/", "/player", "/live.js", "/sessions", "/gaps", "/healthz", "/readyz", "/metrics", "/login"]),
     st.sampled_from(["/faults", "/ws/device/KEY", "/at/ws/device/KEY", "/nothing", "//", "/rs"]),
     ids.map(lambda id: f"/players/{httpx.QueryParams({'': id})!s}".replace("/=", "/")),
     requests.map(lambda name: f"/rs/device/s/{name}"),
