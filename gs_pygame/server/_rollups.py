@@ -43,7 +43,7 @@ RETURNS = {"d1": 1, "d7": 7, "d30": 30}
 REASONS = ("background", "quit", "crash", "abnormal", "suspend", "explicit", "disconnect")
 
 _LOOK = 0.5  # seconds between two looks for what is new
-_REST = 3.0  # times as long as a turn took is rest: requests have three quarters of the time at least
+_REST = 9.0  # times as long as a turn took is rest: requests have nine tenths of the time at least
 _GAPS_REST = 20.0  # counting gaps reads an index over all sessions
 _MAX_NAME = 100  # characters of a game, version or platform that are told apart; an index has short keys
 _MAX_PLAYER = 200
