@@ -114,10 +114,10 @@ _ICEWM: dict[Deed, tuple[Beat, ...]] = {
 _I3: dict[Deed, tuple[Beat, ...]] = {
     **_COMMON,
     "return": (_BACK,),
-    "minimise": (),  # it has no icons
-    "restore": (),
-    "show desktop": (),
-    "hide desktop": (),
+    "minimise": (_LOST,),  # into the scratchpad: it has no icons
+    "restore": (_BACK,),
+    "show desktop": (_LOST,),  # a workspace that is empty
+    "hide desktop": (_BACK,),
     "switch mode": (),  # not recorded: toggle_fullscreen() never returns there, nor does it without the plugin
 }
 

@@ -138,8 +138,8 @@ def stage(desktop: str, plays: Plays) -> Plays:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "desktop" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("desktops")
-        named = marker.args if marker else USUAL
-        metafunc.parametrize("desktop", [name for name in named if name in DESKTOPS], indirect=True)
+        named = [name for name in (marker.args if marker else USUAL) if name in DESKTOPS]
+        metafunc.parametrize("desktop", named, ids=named, indirect=True)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -54,14 +54,11 @@ def test_the_table_of_a_desktop_is_what_it_does(stage: Stage) -> None:
     deeds: dict[Deed, Callable[[], object]] = {
         "leave": desktop.go_elsewhere,
         "return": lambda: desktop.activate(game.window),
+        "minimise": lambda: desktop.minimize(game.window),
+        "restore": lambda: desktop.activate(game.window),
+        "show desktop": lambda: desktop.show_desktop(True),
     }
-    if table != "x11-i3":
-        deeds |= {
-            "minimise": lambda: desktop.minimize(game.window),
-            "restore": lambda: desktop.activate(game.window),
-            "show desktop": lambda: desktop.show_desktop(True),
-        }
-    if table in ("x11-icewm", "wayland"):  # openbox gives the focus back if nobody else has it, and does not else
+    if table != "x11":  # openbox gives the focus back if nobody else has it, and does not else
         deeds["hide desktop"] = lambda: desktop.show_desktop(False)
     if table == "wayland":
         deeds["switch mode"] = lambda: game.hears("mode")
