@@ -109,7 +109,7 @@ def plays(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             item
             for item in request.session.items
             if isinstance(item, pytest.Function)
-            and "desktop" in item.fixturenames
+            and "plays" in item.fixturenames
             and _desktop_of(item) in DESKTOPS
             and not DESKTOPS[_desktop_of(item)].missing_tools()
         ],
