@@ -88,6 +88,7 @@ class Place:
         self._temporary = folder / "temporary"
         self._temporary.mkdir()
         self._errors = folder / "stderr"
+        self.plays_on = folder / "plays on"  # see returning.py
 
     def play(self, program: Path, *options: str) -> Playing:
         """Start a frozen game, and wait for its window and its session."""
@@ -96,6 +97,7 @@ class Place:
             "GS_PYGAME_ENDPOINT": self.server.address,
             "GS_PYGAME_DATA_DIR": str(self.data),
             "TMPDIR": str(self._temporary),
+            "PLAYS_ON": str(self.plays_on),
         }
         began = time.monotonic()
         with self._errors.open("w") as errors:

@@ -1,16 +1,15 @@
-"""A game that quits pygame between two of its parts, and plays on."""
+"""A game that quits pygame between two of its parts, and plays on when the file is there that PLAYS_ON names."""
 
 import gs_pygame
 
 gs_pygame.freeze_support()
 
-import time  # noqa: E402 - first that call
+import os  # noqa: E402 - first that call
+import time  # noqa: E402
 
 import pygame  # noqa: E402
 
 gs_pygame.install(app="Returning", author="gs_pygame")
-
-BETWEEN = 1.5  # seconds without a window
 
 
 def play() -> None:
@@ -24,5 +23,6 @@ def play() -> None:
 
 
 play()
-time.sleep(BETWEEN)
+while not os.path.exists(os.environ["PLAYS_ON"]):
+    time.sleep(0.02)
 play()

@@ -83,6 +83,7 @@ def test_a_game_that_quits_pygame_and_plays_on(built: Build, place: Place) -> No
     game = place.play(built.returning)
     place.desktop.close_button(place.windows(built.returning)[0][0])
     eventually(lambda: helpers(built.returning) == 1, "a helper waits for the exit")
+    place.plays_on.touch()
     eventually(lambda: place.windows(built.returning), "the game has a window again")
     eventually(lambda: not helpers(built.returning), "nobody waits for the exit any more")
     assert place.unpacked() == 1
