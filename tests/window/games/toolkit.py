@@ -29,6 +29,7 @@ def install(**settings: Any) -> Any:
     import gs_pygame
 
     global _plugin
+    say("installing")
     _plugin = gs_pygame.install(app="Window", author="gs_pygame", **settings)
     say("installed")
     return _plugin
