@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -14,7 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browser_fixtures import browser as browser
+from playwright.sync_api import Browser, Page, expect
 from server_kit import DEADLINE, end, listening, record
 
 from gs_pygame.server import Store, create_app, open_store
@@ -35,17 +34,6 @@ HIDE = """hidden => {
 Visit = Callable[..., Page]
 
 expect.set_options(timeout=DEADLINE * 1000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("chromium is not installed")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])  # root has none
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

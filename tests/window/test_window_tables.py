@@ -46,18 +46,23 @@ def is_as_recorded(game: Game, table: str, deeds: dict[Deed, Callable[[], object
             assert focus[-1] == f"focus {int(beats[-1].focused or False)}", (table, deed)
 
 
+def everywhere(game: Game) -> dict[Deed, Callable[[], object]]:
+    """What a player can do on every desktop, in their order."""
+    return {
+        "leave": game.desktop.go_elsewhere,
+        "return": lambda: game.desktop.activate(game.window),
+        "minimise": lambda: game.desktop.minimize(game.window),
+        "restore": lambda: game.desktop.activate(game.window),
+    }
+
+
 @pytest.mark.desktops("x11", "x11-icewm", "x11-i3", "wayland")
 def test_the_table_of_a_desktop_is_what_it_does(stage: Stage) -> None:
     """Leave, return, minimise, restore, show desktop, switch the mode, close: the events and the focus as it says."""
     desktop, table = stage.desktop, stage.desktop_name
     game = stage.play("frames", WITHOUT_PLUGIN="1")
-    deeds: dict[Deed, Callable[[], object]] = {
-        "leave": desktop.go_elsewhere,
-        "return": lambda: desktop.activate(game.window),
-        "minimise": lambda: desktop.minimize(game.window),
-        "restore": lambda: desktop.activate(game.window),
-        "show desktop": lambda: desktop.show_desktop(True),
-    }
+    deeds = everywhere(game)
+    deeds["show desktop"] = lambda: desktop.show_desktop(True)
     if table != "x11":  # openbox gives the focus back if nobody else has it, and does not else
         deeds["hide desktop"] = lambda: desktop.show_desktop(False)
     if table == "wayland":
@@ -71,13 +76,8 @@ def test_the_tables_of_windows_are_what_windows_builds_do(stage: Stage) -> None:
     """The same in a window, then in fullscreen; "show desktop" is the window manager's own under Wine."""
     desktop = stage.desktop
     game = stage.play("frames", WITHOUT_PLUGIN="1")
-    deeds: dict[Deed, Callable[[], object]] = {
-        "leave": desktop.go_elsewhere,
-        "return": lambda: desktop.activate(game.window),
-        "minimise": lambda: desktop.minimize(game.window),
-        "restore": lambda: desktop.activate(game.window),
-        "switch mode": lambda: game.hears("fullscreen"),
-    }
+    deeds = everywhere(game)
+    deeds["switch mode"] = lambda: game.hears("fullscreen")
     is_as_recorded(game, "windows", deeds)
     is_as_recorded(game, "windows-fullscreen", deeds | {"close": lambda: desktop.close_button(game.window)})
 
@@ -92,11 +92,8 @@ def test_the_table_of_fullscreen_is_what_it_does(stage: Stage) -> None:
     is_as_recorded(
         game,
         "x11-fullscreen",
-        {
-            "leave": desktop.go_elsewhere,
-            "return": lambda: desktop.activate(game.window),
-            "minimise": lambda: desktop.minimize(game.window),
-            "restore": lambda: desktop.activate(game.window),
+        everywhere(game)
+        | {
             "show desktop": lambda: desktop.show_desktop(True),
             "hide desktop": lambda: desktop.show_desktop(False),
         },
