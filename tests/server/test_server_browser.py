@@ -37,8 +37,23 @@ expect.set_options(timeout=DEADLINE * 1000)
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
-    """Open a page of a server's. In the end no page has asked another host, nor met an error."""
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(open_store(f"sqlite:///{tmp_path / 'sessions.sqlite3'}")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def address(store: Store) -> Iterator[str]:
+    with listening(create_app(store)) as served:
+        yield served
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    """Open a page of a server's. In the end no page has asked another host, nor met an error.
+
+    A page asks its server again and again, so it goes before the server does: hence the address.
+    """
     asked: list[str] = []
     wrong: list[str] = []
     with ExitStack() as stack:
@@ -58,18 +73,6 @@ def visit(browser: Browser) -> Iterator[Visit]:
         yield open_page
     assert wrong == []
     assert {urlsplit(url).hostname for url in asked} <= {"127.0.0.1", None}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(f"sqlite:///{tmp_path / 'sessions.sqlite3'}")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def address(store: Store) -> Iterator[str]:
-    with listening(create_app(store)) as served:
-        yield served
 
 
 @pytest.fixture(scope="module")
