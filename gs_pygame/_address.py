@@ -9,6 +9,9 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from ._base.errors import ConfigurationError
+from ._base.messages import is_text
+
 LABEL_LIMIT = 63  # characters between two dots, as the DNS has it (RFC 1035)
 NAME_LIMIT = 253  # characters of a host's name, without a dot at its end
 PORTS = {"http": 80, "https": 443}
@@ -19,8 +22,32 @@ _BRACKETS = re.compile(r"\[[^][]*\](:\d*)?")
 _ADDED = re.compile(r"/(rs|ws)(/|$)|/EndSessionRequest$")  # by us, or by another client of the same server
 
 
+def require(name: str, address: object, api_key: str | None, allow_insecure: bool) -> None:
+    """Raises ConfigurationError unless `address`, the setting of that name, can be a server's."""
+    allowed = "an address like https://sessions.example.com, without a query or a user name"
+    if not is_text(address):
+        raise ConfigurationError(f"{name} is {address!r}; allowed is {allowed}")
+    if "{api_key}" in address and not api_key:
+        raise ConfigurationError(f"{name} holds {{api_key}}, but api_key is not set: pass api_key=...")
+    if fault := fault_of(address.replace("{api_key}", api_key or "")):
+        where = " (with api_key filled in)" if "{api_key}" in address else ""
+        raise ConfigurationError(f"{name} is {shown(address)!r}, which has{where} {fault}; allowed is {allowed}")
+    url = urlsplit(filled(marked(address, api_key)))
+    if url.scheme == "http" and not is_here(url.hostname or "") and not allow_insecure:
+        raise ConfigurationError(
+            f"{name} {shown(address)!r} is not encrypted, and the secret would travel in the clear: use https, "
+            "a loopback address (127.0.0.1), or pass allow_insecure=True"
+        )
+
+
+def marked(address: str, api_key: str | None) -> str:
+    """The address with the API key in its place, still in braces, by which it is known what to show to nobody. Never
+    log it."""
+    return address.replace("{api_key}", f"{{{api_key}}}")
+
+
 def filled(address: str) -> str:
-    """The address as it is used."""
+    """A marked address as it is used."""
     return _KEY.sub(r"\1", address)
 
 

@@ -14,14 +14,14 @@ from ._base.boundary import Boundary, called_by_the_game, calls_the_game
 from ._base.clocks import Clock, Instant, SystemClock
 from ._base.errors import PygameNotFoundError
 from ._base.log import log
-from ._base.messages import Consent, EndSessionResponse, Reason, Session, Status, about_json
+from ._base.messages import Consent, EndSessionResponse, Reason, Session, Status, about_json, is_text
 from ._base.patience import WAIT_AT_EXIT
 from ._disk import lock
 from ._disk.consent import CONSENTS
 from ._engine import Engine
 from ._following import Following
 from ._player.exits import ExitWatch, reason_of
-from ._settings import Settings, is_text
+from ._settings import Settings
 from .destinations import Destination
 
 if TYPE_CHECKING:

@@ -10,12 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-from . import _address
 from ._base.errors import ConfigurationError
-from ._base.messages import Consent, EndSessionResponse, Session, dump_script_data
+from ._base.messages import Consent, EndSessionResponse, Session, dump_script_data, is_text
 from ._player.lifecycle import MIN_GRACE
+from .destinations import GameSparks
 
 ScriptData = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 OnDelivered = Callable[[Session, EndSessionResponse], None]
@@ -23,9 +22,6 @@ OnDelivered = Callable[[Session, EndSessionResponse], None]
 DEFAULT_GRACE = 300.0
 """Seconds; what Adobe's, Snowplow's and Amplitude's SDKs have for apps. Who plays at a desk looks at a chat or a wiki
 many times an evening, and since ends are backdated a long grace costs only delay."""
-
-NO_SECRET = "none"
-"""Stands in the path where no secret is set; `gs-pygame serve` without GS_PYGAME_SECRET takes any."""
 
 _ENVIRONMENT = {
     "endpoint": "GS_PYGAME_ENDPOINT",
@@ -131,36 +127,14 @@ class Settings:
                 "default: run a server of your own (`gs-pygame serve` starts one at http://127.0.0.1:8765) and pass "
                 "its address as endpoint=..., or set GS_PYGAME_ENDPOINT"
             )
-        allowed = "an address like https://sessions.example.com, without a query or a user name"
-        _require("endpoint", self.endpoint, is_text(self.endpoint), allowed)
-        if "{api_key}" in self.endpoint and not self.api_key:
-            raise ConfigurationError("endpoint holds {api_key}, but api_key is not set: pass api_key=...")
-        shown = _address.shown(self.endpoint)
-        if fault := _address.fault_of(self.endpoint.replace("{api_key}", self.api_key or "")):
-            where = " (with api_key filled in)" if "{api_key}" in self.endpoint else ""
-            raise ConfigurationError(f"endpoint is {shown!r}, which has{where} {fault}; allowed is {allowed}")
-        url = urlsplit(_address.filled(self.filled_endpoint))
-        if url.scheme == "http" and not _address.is_here(url.hostname or "") and not self.allow_insecure:
-            raise ConfigurationError(
-                f"endpoint {shown!r} is not encrypted, and the secret would travel in the clear: use https, "
-                "a loopback address (127.0.0.1), or pass allow_insecure=True"
-            )
+        _ = self.gamesparks
 
     @property
-    def filled_endpoint(self) -> str:
-        """The endpoint with the API key in its place, still in braces, by which GameSparks knows what to show to
-        nobody. Never log it."""
-        return (self.endpoint or "").replace("{api_key}", f"{{{self.api_key}}}")
-
-    @property
-    def gamesparks(self) -> dict[str, Any]:
-        """The arguments of GameSparks, once validated. Never log them."""
-        return {
-            "endpoint": self.filled_endpoint,
-            "secret": self.secret or NO_SECRET,
-            "credential": self.credential,
-            "duration_unit": self.duration_unit,
-        }
+    def gamesparks(self) -> GameSparks:
+        """What the endpoint and what belongs to it are short for. Raises ConfigurationError."""
+        return GameSparks(
+            self.endpoint or "", self.secret, self.credential, self.duration_unit, self.api_key, self.allow_insecure
+        )
 
     @property
     def folder(self) -> Path:
@@ -228,11 +202,6 @@ def _to_seconds(text: str) -> float:
 def _require(name: str, given: object, ok: bool, allowed: str) -> None:
     if not ok:
         raise ConfigurationError(f"{name} is {given!r}; allowed is {allowed}")
-
-
-def is_text(value: object) -> bool:
-    """A string that UTF-8, and so SQLite, can hold: no half of a surrogate pair."""
-    return isinstance(value, str) and value != "" and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _is_path(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from tempfile import TemporaryDirectory
 
@@ -25,10 +25,10 @@ class _Network(FakeDestination):
         super().__init__()
         self._subject = subject
 
-    def deliver(self, end: End) -> Outcome:
-        outcome = super().deliver(end)
-        self._subject.record.tried(self._subject.wall(), end, isinstance(outcome, Delivered))
-        return outcome
+    def deliver(self, ends: Sequence[End]) -> list[Outcome]:
+        outcomes = super().deliver(ends)
+        self._subject.record.tried(self._subject.wall(), ends[0], isinstance(outcomes[0], Delivered))
+        return outcomes
 
 
 class Played:

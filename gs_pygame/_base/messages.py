@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from .._version import __version__
 
@@ -41,6 +41,11 @@ def to_datetime(wall: float) -> datetime:
 def to_rfc3339(wall: float) -> str:
     """Unix time in seconds as RFC 3339 in UTC with milliseconds, the form the wire uses."""
     return to_datetime(wall).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """A string that UTF-8, and so SQLite, can hold: no half of a surrogate pair."""
+    return isinstance(value, str) and value != "" and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def dump_script_data(value: object) -> str:

@@ -75,7 +75,7 @@ class Courier:
         self._on_line = on_line
         self._not_before = 0.0  # on the elapsed clock: the backoff's or a pause's; a nudge overrides it
         self._server_asked = 0.0  # on the elapsed clock: the server's own Retry-After; a nudge does not
-        self._batch_size: int = getattr(destination, "batch_size", 1)
+        self._batch_size: int = destination.batch_size
         self._ahead = max(AT_A_TIME, self._batch_size)
         self._passed_by: str | None = None  # the failing end that the present one is let past
         self._nudged = False

@@ -20,6 +20,7 @@ import random
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
@@ -33,7 +34,7 @@ from .._disk.lock import FileLock
 from .._disk.outbox import Outbox
 from .._disk.place import Place
 from .._disk.runs import recover_dead_runs
-from ..destinations import Outcome
+from ..destinations import Destination, Outcome
 from ..destinations.gamesparks import GameSparks
 from .courier import Courier, Line
 from .gently import Gently
@@ -110,7 +111,9 @@ def serve(
         ears = _Ears(pipe, presence)
         logging.getLogger("gs_pygame").addHandler(ears)
         try:
-            _Helper(ears, presence, Path(outbox), Path(run_file), run, number, _Sender(gently, destination)).run()
+            _Helper(
+                ears, presence, Path(outbox), Path(run_file), run, number, _Gentle(gently, GameSparks(**destination))
+            ).run()
         except _CannotSend as error:
             _say_why_not(Path(outbox), run, number, error)
         presence.end()
@@ -120,22 +123,23 @@ class _CannotSend(BaseException):
     """What sends cannot be imported: no fault of a destination's, and nothing to try again."""
 
 
-class _Sender(GameSparks):
-    """GameSparks, gently."""
+class _Gentle:
+    """A destination, gently."""
 
-    def __init__(self, gently: Gently, arguments: dict[str, Any]) -> None:
-        super().__init__(**arguments)
+    def __init__(self, gently: Gently, destination: Destination) -> None:
         self._gently = gently
+        self._destination = destination
+        self.name, self.batch_size, self.close = destination.name, destination.batch_size, destination.close
 
-    def deliver(self, end: End) -> Outcome:
-        return self._gently.call(self._deliver, end)
+    def deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
+        return self._gently.call(self._deliver, ends)
 
-    def _deliver(self, end: End) -> Outcome:
+    def _deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
         try:
             import gs_pygame.destinations._http  # noqa: F401 - only now: most helpers of killed games send nothing
         except ImportError as error:
             raise _CannotSend(error) from error
-        return super().deliver(end)
+        return self._destination.deliver(ends)
 
 
 def _say_why_not(path: Path, run: str, number: int, error: _CannotSend) -> None:
@@ -154,7 +158,7 @@ class _Helper:
         run_file: Path,
         run: str,
         number: int,
-        destination: GameSparks,
+        destination: Destination,
     ) -> None:
         self._ears = ears
         self._presence = presence

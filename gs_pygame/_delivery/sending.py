@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 
 from .._base.clocks import Backoff, Clock, Instant
 from .._base.errors import OutboxError
@@ -21,7 +22,7 @@ from .._disk.journal import Journal
 from .._disk.outbox import Receipt
 from .._disk.storage import Storage
 from .._settings import Settings
-from ..destinations import Destination, GameSparks
+from ..destinations import Destination
 from .courier import Courier
 from .delivery import Delivery
 from .receipts import Receipts
@@ -66,7 +67,7 @@ class Sending:
         self._progress = Bell()
         courier = Courier(
             storage.outbox.couriers,
-            GameSparks(**settings.gamesparks) if destination is None else destination,
+            settings.gamesparks if destination is None else destination,
             clock,
             Backoff(random.random),
             storage.delivery_lock,
@@ -75,7 +76,7 @@ class Sending:
             self._progress.ring,
             run=journal.run,
         )
-        arguments = settings.gamesparks if destination is None else None
+        arguments = asdict(settings.gamesparks) if destination is None else None
         self.delivery = Delivery(
             courier, storage, lambda: journal.run, arguments, choice.may_send, self._on_receipt, self._progress.ring
         )

@@ -26,7 +26,7 @@ from .._disk.outbox import Outbox
 from .._disk.runs import recover_dead_runs
 from .._disk.storage import OUTBOX
 from .._settings import Settings
-from ..destinations import Destination, GameSparks
+from ..destinations import Destination
 from ._game import (
     AllowInsecure,
     App,
@@ -76,7 +76,7 @@ def flush(
         settings = connection(folder, endpoint, credential, allow_insecure, ask_secret, duration_unit=duration_unit)
         _refuse_what_must_stay(folder, settings)
         settings.validate()
-        result = _deliver(folder, GameSparks(**settings.gamesparks), time.monotonic() + timeout, shows=not as_json)
+        result = _deliver(folder, settings.gamesparks, time.monotonic() + timeout, shows=not as_json)
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), **asdict(result)}))
     else:

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from .._base.errors import ConfigurationError
 from .._settings import Settings
-from ..destinations import GameSparks, Pause, Rejected, Retry
+from ..destinations import Pause, Rejected, Retry
 from ._finding import Finding
 
 _START = "Start the server (gs-pygame serve), check the endpoint, or let this computer through to it."
@@ -34,7 +34,7 @@ def look_at_server(settings: Settings) -> Finding:
     request_id = f"doctor-{uuid.uuid4()}"
     # Wrong in two ways: no server may take it for a session's end.
     request = {"@class": ".NoRequest", "requestId": request_id, "scriptData": "doctor"}
-    with closing(GameSparks(**settings.gamesparks)) as destination:
+    with closing(settings.gamesparks) as destination:
         answer = destination.post(request)
     if isinstance(answer, Retry):
         if answer.severe:

@@ -1,11 +1,9 @@
-"""Where ends go. `Destination` is the whole protocol, `BatchDestination` one for many at a time; `GameSparks` is the
-default."""
+"""Where ends go. `Destination` is the whole protocol, `GameSparks` the default."""
 
-from ._protocol import BatchDestination, Delivered, Destination, Outcome, Pause, Rejected, Retry
+from ._protocol import Delivered, Destination, Outcome, Pause, Rejected, Retry
 from .gamesparks import GameSparks
 
 __all__ = [
-    "BatchDestination",
     "Delivered",
     "Destination",
     "GameSparks",

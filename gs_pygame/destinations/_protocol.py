@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 from .._base.messages import End, EndSessionResponse
 
@@ -48,34 +48,35 @@ Outcome = Delivered | Rejected | Pause | Retry
 
 
 class Destination(Protocol):
-    """Takes one end at a time, in the courier's thread. Must not raise; an exception counts as Retry."""
+    """Where ends go. Plain data until it sends: a frozen dataclass whose module can be imported is told to the helper
+    process, which delivers during play and after the exit; any other object stays in the game, and a thread of the
+    game delivers to it.
+    """
 
-    def deliver(self, end: End) -> Outcome:
-        """Send `end` and say what came of it. The same end may come again: `end.request_id` stays the same."""
+    @property
+    def name(self) -> str:
+        """What it is called in the outbox, in `status()` and in the log: what lies there under this name is its."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Ends that it takes at once, at most."""
+        ...
+
+    def deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
+        """Send `ends`, oldest first, and say what came of each, in the same order. In one thread at a time. Must not
+        raise; an exception counts as a Retry. The same end may come again: `end.request_id` stays the same."""
         ...
 
     def close(self) -> None:
-        """Give up connections, in the courier's thread. A later `deliver` may open them again."""
-        ...
-
-
-class BatchDestination(Destination, Protocol):
-    """Takes many ends in one request."""
-
-    batch_size: int
-    """Ends in one call, at most."""
-
-    def deliver_batch(self, ends: Sequence[End]) -> Sequence[Outcome]:
-        """Send `ends`, oldest first, and say what came of each, in the same order. Otherwise as `deliver`."""
+        """Give up connections, in the thread that delivers. A later `deliver` may open them again."""
         ...
 
 
 def attempt(destination: Destination, ends: list[End]) -> Sequence[Outcome]:
     """What comes of each, even if it raises: a destination may be anyone's code."""
     try:
-        if len(ends) == 1:
-            return [destination.deliver(ends[0])]
-        outcomes = cast(BatchDestination, destination).deliver_batch(ends)
+        outcomes = destination.deliver(ends)
         if len(outcomes) == len(ends):
             return outcomes
         why = f"the destination said what came of {len(outcomes)} ends, and was given {len(ends)}"

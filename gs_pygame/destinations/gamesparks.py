@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote
 
 from .. import _address
@@ -19,6 +22,9 @@ from ._protocol import Delivered, Outcome, Pause, Rejected, Retry
 
 if TYPE_CHECKING:
     from ._http import Answer, Poster
+
+NO_SECRET = "none"
+"""Stands in the path where no secret is set; `gs-pygame serve` without GS_PYGAME_SECRET takes any."""
 
 WORDS_LIMIT = 1000  # characters of a server's error that are kept
 DEPTH_LIMIT = 100  # levels of a server's scriptData that are kept; Python reads deeper JSON than it writes
@@ -33,28 +39,38 @@ _LATER = re.compile(
 )
 
 
+@dataclass(frozen=True)
 class GameSparks:
-    """The default destination. Used by one thread at a time.
+    """The default destination: a server that speaks GameSparks' REST, such as `gs-pygame serve`.
 
-    `endpoint`: what stands in it in {braces} is the API key, which is shown to nobody.
+    `endpoint`: https unless the server is on this computer or `allow_insecure` is set; `{api_key}` in it is filled in.
+    `duration_unit`: that of the server's `sessionDuration`, "ms" or "s". Raises ConfigurationError.
     """
 
-    def __init__(
-        self, endpoint: str, secret: str, credential: str = "device", duration_unit: Literal["ms", "s"] = "ms"
-    ) -> None:
-        quoted = quote(secret, safe="")
-        self._place = _address.place(endpoint)
-        self._url = (
-            f"{_address.filled(endpoint).rstrip('/')}/rs/{quote(credential, safe='')}/{quoted}/EndSessionRequest"
-        )
-        self._hidden = (json.dumps(secret)[1:-1], quoted)
-        self._milliseconds = 1000 if duration_unit == "s" else 1
-        self._poster: Poster | None = None
+    endpoint: str = field(repr=False)
+    secret: str | None = field(default=None, repr=False)
+    credential: str = "device"
+    duration_unit: Literal["ms", "s"] = "ms"
+    api_key: str | None = field(default=None, repr=False)
+    allow_insecure: bool = False
+    name: str = "gamesparks"
+    batch_size: ClassVar[int] = 1
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
+    def __post_init__(self) -> None:
+        _address.require("endpoint", self.endpoint, self.api_key, self.allow_insecure)
 
-    def deliver(self, end: End) -> Outcome:
+    @cached_property
+    def _poster(self) -> Poster:
+        from ._http import Poster
+
+        endpoint = _address.marked(self.endpoint, self.api_key)
+        path = f"rs/{quote(self.credential, safe='')}/{quote(self.secret or NO_SECRET, safe='')}/EndSessionRequest"
+        return Poster(f"{_address.filled(endpoint).rstrip('/')}/{path}", _address.place(endpoint))
+
+    def deliver(self, ends: Sequence[End]) -> list[Outcome]:
+        return [self._deliver(end) for end in ends]
+
+    def _deliver(self, end: End) -> Outcome:
         answer = self.post(request_of(end))
         if isinstance(answer, Retry):
             return answer
@@ -64,14 +80,10 @@ class GameSparks:
 
     def post(self, request: dict[str, Any]) -> Answer | Retry:
         """What the server says to `request`; Retry if it says nothing."""
-        if self._poster is None:
-            from ._http import Poster
-
-            self._poster = Poster(self._url, self._place)
         return self._poster.post(json.dumps(request).encode())
 
     def close(self) -> None:
-        if self._poster is not None:
+        if "_poster" in self.__dict__:
             self._poster.close()
 
     def outcome_of(self, answer: Answer, request_id: str) -> Outcome:
@@ -103,14 +115,17 @@ class GameSparks:
         not_let_in, later = _NOT_LET_IN.search(words), _LATER.search(words)
         if later and not not_let_in:  # like a server error: it may be about this end alone, and for ever
             return Retry(f"the server says not now ({later.group().lower()})", after, server_error=True)
-        for hidden in self._hidden:
+        secret = self.secret or NO_SECRET
+        for hidden in (json.dumps(secret)[1:-1], quote(secret, safe="")):
             words = words.replace(hidden, "***")
         words = words[:WORDS_LIMIT]
         return Pause(f"the server does not let us in: {words}") if not_let_in else Rejected(words)
 
     def _response_of(self, said: dict[str, Any]) -> EndSessionResponse:
         duration, script_data = said.get("sessionDuration"), said.get("scriptData")
-        scaled = duration * self._milliseconds if isinstance(duration, (int, float)) else math.nan
+        scaled = (
+            duration * (1000 if self.duration_unit == "s" else 1) if isinstance(duration, (int, float)) else math.nan
+        )
         return EndSessionResponse(
             round(scaled) if 0 <= scaled < DURATION_LIMIT else None,
             script_data if isinstance(script_data, dict) and _is_plain(script_data) else {},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .._base.messages import End, EndSessionResponse
 from ..destinations import Delivered, Outcome, Retry
 
@@ -20,7 +22,13 @@ class FakeDestination:
         self.offline = False
         self.closed = False
 
-    def deliver(self, end: End) -> Outcome:
+    name = "fake"
+    batch_size = 1
+
+    def deliver(self, ends: Sequence[End]) -> list[Outcome]:
+        return [self._deliver(end) for end in ends]
+
+    def _deliver(self, end: End) -> Outcome:
         self.attempts.append(end)
         outcome = self.outcomes.pop(0) if self.outcomes else self._answer(end)
         if isinstance(outcome, Delivered):

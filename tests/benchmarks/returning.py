@@ -14,7 +14,7 @@ import logging
 import random
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,7 +82,13 @@ class Server:
         self._ends: deque[float] = deque()  # when those under way are answered
         self.took = 0.0  # seconds that the last request waited for its answer
 
-    def deliver(self, _end: End) -> Outcome:
+    name = "server"
+    batch_size = 1
+
+    def deliver(self, _ends: Sequence[End]) -> list[Outcome]:
+        return [self._answer()]
+
+    def _answer(self) -> Outcome:
         now, self.took = self._clock.time, 0.0
         self.asked[int(now)] = self.asked.get(int(now), 0) + 1
         if not self.is_up:

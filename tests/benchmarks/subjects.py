@@ -78,6 +78,7 @@ class Own:
         from gs_pygame.destinations import GameSparks
 
         self._inner = GameSparks(url, "secret")
+        self.name, self.batch_size = self._inner.name, self._inner.batch_size
         self.deliver, self.close = self._inner.deliver, self._inner.close
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +26,9 @@ class Scene:
 
     `jitter`: what the backoff's random gives. `broken`: session ids whose ends meet a 500.
     """
+
+    name = "scene"
+    batch_size = 1
 
     def __init__(self, folder: Path, clock: FakeClock | None = None) -> None:
         self.folder = folder
@@ -53,13 +56,16 @@ class Scene:
         self.worker = self.clock.worker("courier", self.courier.turn, self.courier.close)
         self.worker.start()
 
-    def deliver(self, end: End) -> Outcome:
+    def deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
+        return [self._deliver(end) for end in ends]
+
+    def _deliver(self, end: End) -> Outcome:
         self.times.append(self.clock.now().elapsed - self._begun)
         self.during(end)
         if end.session_id in self.broken:
             self.fake.attempts.append(end)
             return BROKEN
-        return self.fake.deliver(end)
+        return self.fake.deliver([end])[0]
 
     def close(self) -> None:
         self.fake.close()

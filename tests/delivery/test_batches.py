@@ -27,10 +27,7 @@ class Batches(Scene):
         self.answer: Answer = lambda ends: [BROKEN if end.session_id in self.broken else DELIVERED for end in ends]
         super().__init__(folder)
 
-    def deliver(self, end: End) -> Outcome:
-        return self.deliver_batch([end])[0]
-
-    def deliver_batch(self, ends: Sequence[End]) -> Sequence[Outcome]:
+    def deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
         self.requests.append([end.session_id for end in ends])
         self.times.append(self.clock.now().elapsed - self._begun)
         return self.answer(ends)

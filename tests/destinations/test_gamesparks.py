@@ -190,7 +190,7 @@ def test_what_comes_back_decides(
 ) -> None:
     """Section 7's table. Whatever comes back, the secret is in no log at DEBUG, no outcome, no repr and no output."""
     server.script(reply)
-    came = anywhere(destination.deliver(end()))
+    came = anywhere(destination.deliver([end()])[0])
     assert came == outcome
     assert len(server.requests) == 1
     shown = [log.text, repr(came), repr(destination), *capfd.readouterr()]
@@ -199,7 +199,7 @@ def test_what_comes_back_decides(
 
 def test_the_request_is_what_the_wire_says(server: FaultServer, destination: GameSparks) -> None:
     """Path, headers and body; no header carries anything of ours beyond what HTTP needs."""
-    destination.deliver(end())
+    destination.deliver([end()])[0]
     (request,) = server.requests
     assert (request.method, request.path) == ("POST", PATH)
     assert request.json == {
@@ -244,7 +244,7 @@ def test_the_request_is_what_the_wire_says(server: FaultServer, destination: Gam
 )
 def test_the_address_is_put_together(server: FaultServer, address: str, credential: str, path: str) -> None:
     """A path in the endpoint stays, a slash at its end does not double, and nothing in the parts breaks the path."""
-    GameSparks(server.url + address, SECRET, credential).deliver(end())
+    GameSparks(server.url + address, SECRET, credential).deliver([end()])[0]
     assert server.requests[0].path == path
 
 
@@ -254,7 +254,7 @@ def test_a_server_may_count_in_seconds(
 ) -> None:
     """duration_unit="s": the answer's sessionDuration becomes milliseconds."""
     server.script(verified(sessionDuration=said_duration))
-    outcome = GameSparks(server.url, SECRET, duration_unit="s").deliver(end())
+    outcome = GameSparks(server.url, SECRET, duration_unit="s").deliver([end()])[0]
     assert outcome == delivered(milliseconds)
 
 
@@ -281,7 +281,7 @@ def test_retry_after_in_seconds(
 ) -> None:
     """A number of seconds counts, whoever says it; what is past, or makes no sense, does not."""
     server.script(answer(code, b"", {"Retry-After": header}))
-    outcome = destination.deliver(end())
+    outcome = destination.deliver([end()])[0]
     assert isinstance(outcome, Retry)
     assert outcome.after == seconds
 
@@ -290,7 +290,7 @@ def test_retry_after_as_a_date(server: FaultServer, destination: GameSparks) -> 
     """A date counts as the seconds from now until then."""
     date = email.utils.formatdate(time.time() + 120, usegmt=True)
     server.script(answer(503, b"", {"Retry-After": date}))
-    outcome = destination.deliver(end())
+    outcome = destination.deliver([end()])[0]
     assert isinstance(outcome, Retry)
     assert outcome.after == pytest.approx(119, abs=3)
 
@@ -301,7 +301,7 @@ def test_redirects_are_not_followed(
 ) -> None:
     """Nobody at the other address hears anything, and the address is not repeated."""
     server.script(redirect(f"{elsewhere.url}{PATH}", code))
-    outcome = destination.deliver(end())
+    outcome = destination.deliver([end()])[0]
     assert outcome == redirected(code)
     assert elsewhere.connections == 0
     assert QUOTED not in log.text
@@ -343,7 +343,7 @@ def test_any_json_has_an_outcome(
     """Nothing a server says makes deliver() raise, and what is delivered can be kept."""
     server, _ = sturdy
     server.script(answer(code, json.dumps(fields).encode()))
-    outcome = GameSparks(server.url, SECRET, duration_unit=unit).deliver(end())
+    outcome = GameSparks(server.url, SECRET, duration_unit=unit).deliver([end()])[0]
     if isinstance(outcome, Delivered):
         assert EndSessionResponse.from_json(outcome.response.to_json()) == outcome.response
 
@@ -359,4 +359,4 @@ def test_any_bytes_have_an_outcome(sturdy: tuple[FaultServer, GameSparks], noise
         wire.hang_up()
 
     server.script(reply)
-    assert isinstance(destination.deliver(end()), (Retry, Pause)) or b".EndSessionResponse" in noise
+    assert isinstance(destination.deliver([end()])[0], (Retry, Pause)) or b".EndSessionResponse" in noise

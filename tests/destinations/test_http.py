@@ -69,11 +69,11 @@ TOO_MUCH: dict[str, tuple[Reply, Outcome]] = {
 @pytest.mark.parametrize(("reply", "outcome"), TOO_MUCH.values(), ids=TOO_MUCH)
 def test_an_answer_costs_little(server: FaultServer, destination: GameSparks, reply: Reply, outcome: Outcome) -> None:
     """However long an answer is, 64 KB of it are read; however well it is packed, it stays packed."""
-    destination.deliver(end())  # imports what has to be imported
+    destination.deliver([end()])[0]  # imports what has to be imported
     server.script(reply)
     tracemalloc.start()
     try:
-        assert anywhere(destination.deliver(end())) == outcome
+        assert anywhere(destination.deliver([end()])[0]) == outcome
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
@@ -99,19 +99,19 @@ def test_a_whole_answer_has_a_deadline(
     """Silence ends it, and so does an answer that comes byte by byte, in whichever part of it."""
     monkeypatch.setattr(_http, "READ_TIMEOUT", 0.4)
     monkeypatch.setattr(_http, "ANSWER_TIMEOUT", 0.6)
-    destination.deliver(end())
+    destination.deliver([end()])[0]
     server.script(reply)
     begun = time.monotonic()
-    assert anywhere(destination.deliver(end())) == TOO_SLOW
+    assert anywhere(destination.deliver([end()])[0]) == TOO_SLOW
     assert time.monotonic() - begun < 5.0
 
 
 def test_nobody_listens(server: FaultServer, destination: GameSparks) -> None:
     """A refused connection is a reason to retry; the same destination delivers once the server is back."""
     server.down()
-    assert anywhere(destination.deliver(end())) == REFUSED
+    assert anywhere(destination.deliver([end()])[0]) == REFUSED
     server.up()
-    assert destination.deliver(end()) == delivered()
+    assert destination.deliver([end()])[0] == delivered()
 
 
 @pytest.mark.parametrize("fault", ["handshake", "answer"])
@@ -126,16 +126,16 @@ def test_tls_that_stalls(
         hurried.setattr(_http, "READ_TIMEOUT", 0.4)
         tls_server.shakes_hands = fault != "handshake"
         tls_server.script(*[silence] * (fault != "handshake"))
-        assert anywhere(destination.deliver(end())) == TOO_SLOW
+        assert anywhere(destination.deliver([end()])[0]) == TOO_SLOW
     tls_server.shakes_hands = True
-    assert destination.deliver(end()) == delivered()
+    assert destination.deliver([end()])[0] == delivered()
     assert QUOTED not in log.text
 
 
 def test_a_name_that_is_not_known(log: Log) -> None:
     """The reserved top-level domain `invalid` (RFC 6761) leads nowhere; the outcome has the name, but not the key in
     it, and nothing is logged."""
-    outcome = GameSparks("https://{API-KEY}.sessions.invalid", SECRET).deliver(end())
+    outcome = GameSparks("https://{api_key}.sessions.invalid", SECRET, api_key="API-KEY").deliver([end()])[0]
     assert outcome == Retry("the name ***.sessions.invalid is not known")
     assert "api-key" not in log.text.lower()
     assert QUOTED not in log.text
@@ -143,7 +143,7 @@ def test_a_name_that_is_not_known(log: Log) -> None:
 
 def test_the_games_own_requests_are_still_logged(server: FaultServer, destination: GameSparks, log: Log) -> None:
     """What urllib3 says of other requests is the game's; only ours go unheard."""
-    destination.deliver(end())
+    destination.deliver([end()])[0]
     assert "urllib3" not in log.text
     server.script(answer(200))
     requests.get(f"{server.url}/scores", timeout=DEADLINE)
@@ -157,7 +157,7 @@ def test_one_connection_serves_a_whole_queue(server: FaultServer, destination: G
     """Deliveries that follow each other share a connection, while each answer says whose it is."""
     server.script(verified(error={"a": 1}), verified(500), verified(400, error={"a": 1}))
     for _ in range(20):
-        destination.deliver(end())
+        destination.deliver([end()])[0]
     assert len(server.requests) == 20
     assert server.connections == 1
 
@@ -166,16 +166,16 @@ def test_an_answer_to_nobody_ends_its_connection(server: FaultServer, destinatio
     """Where an answer does not say whose it is, another may follow it: nothing more is asked over that connection."""
     server.script(portal, answer(500, b"x" * 1000), answer(204), redirect("/x"), answer(403, b"{}"))
     for count in range(1, 6):
-        destination.deliver(end())
+        destination.deliver([end()])[0]
         assert server.connections == count
 
 
 def test_a_connection_that_the_server_dropped_costs_nothing(server: FaultServer, destination: GameSparks) -> None:
     """A kept connection that was closed meanwhile is replaced, not stumbled over."""
-    destination.deliver(end())
+    destination.deliver([end()])[0]
     server.down()
     server.up()
-    assert destination.deliver(end()) == delivered()
+    assert destination.deliver([end()])[0] == delivered()
     assert server.connections == 2
 
 
@@ -183,11 +183,11 @@ def test_an_old_connection_is_not_trusted(
     server: FaultServer, destination: GameSparks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection unused for longer than KEEP_ALIVE may be dead without our knowing: a new one is made."""
-    destination.deliver(end())
-    destination.deliver(end())
+    destination.deliver([end()])[0]
+    destination.deliver([end()])[0]
     assert server.connections == 1
     monkeypatch.setattr(_http, "KEEP_ALIVE", -1.0)
-    destination.deliver(end())
+    destination.deliver([end()])[0]
     assert server.connections == 2
 
 
@@ -200,7 +200,7 @@ def test_no_proxy_hears_of_an_unencrypted_request(
 ) -> None:
     """A proxy would see the secret in the path, so over http there is none."""
     monkeypatch.setenv(name, elsewhere.url)
-    assert GameSparks(server.url, SECRET).deliver(end()) == delivered()
+    assert GameSparks(server.url, SECRET).deliver([end()])[0] == delivered()
     assert elsewhere.connections == 0
 
 
@@ -211,7 +211,7 @@ def test_an_encrypted_request_may_use_a_proxy(
     monkeypatch.setenv("https_proxy", elsewhere.url)
     elsewhere.script(answer(502))
     why = f"the proxy 127.0.0.1:{elsewhere.port} {PROXY} does not let us through (HTTP 502)"
-    assert GameSparks(tls_server.url, SECRET).deliver(end()) == Retry(why)
+    assert GameSparks(tls_server.url, SECRET).deliver([end()])[0] == Retry(why)
     (request,) = elsewhere.requests
     assert (request.method, request.path) == ("CONNECT", f"127.0.0.1:{tls_server.port}")
     assert QUOTED not in f"{request}{log.text}"
@@ -231,7 +231,7 @@ def test_no_password_of_the_player_is_sent(
     (tmp_path / ".netrc").chmod(0o600)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
     used = tls_server if encrypted else server
-    assert GameSparks(used.url, SECRET).deliver(end()) == delivered()
+    assert GameSparks(used.url, SECRET).deliver([end()])[0] == delivered()
     assert "authorization" not in used.requests[0].headers
 
 
@@ -244,7 +244,7 @@ def test_a_certificate_by_an_authority_the_environment_names(
     """REQUESTS_CA_BUNDLE names one: the end is delivered, over one connection."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
     destination = GameSparks(tls_server.url, SECRET)
-    assert [destination.deliver(end()), destination.deliver(end())] == [delivered()] * 2
+    assert [destination.deliver([end()])[0], destination.deliver([end()])[0]] == [delivered()] * 2
     assert tls_server.requests[0].path == PATH
     assert tls_server.connections == 1
     assert QUOTED not in log.text
@@ -252,7 +252,7 @@ def test_a_certificate_by_an_authority_the_environment_names(
 
 def test_a_certificate_by_an_unknown_authority(tls_server: FaultServer, log: Log) -> None:
     """Nothing is sent, and somebody has to look."""
-    came = anywhere(GameSparks(tls_server.url, SECRET).deliver(end()))
+    came = anywhere(GameSparks(tls_server.url, SECRET).deliver([end()])[0])
     assert came == bad_certificate("unable to get local issuer certificate")
     tls_server.down()
     assert tls_server.connections == 1
@@ -276,7 +276,7 @@ def test_a_certificate_that_does_not_hold(
         why = "IP address mismatch"
         if fault == "expired":
             why = "certificate has expired, or this computer's clock is wrong"
-        assert anywhere(GameSparks(server.url, SECRET).deliver(end())) == bad_certificate(why)
+        assert anywhere(GameSparks(server.url, SECRET).deliver([end()])[0]) == bad_certificate(why)
         server.down()
         assert server.requests == []
 
@@ -293,7 +293,7 @@ def test_a_server_that_speaks_no_tls(log: Log) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=speak_plainly, args=(listener,))
         thread.start()
-        outcome = GameSparks(f"https://127.0.0.1:{listener.getsockname()[1]}", SECRET).deliver(end())
+        outcome = GameSparks(f"https://127.0.0.1:{listener.getsockname()[1]}", SECRET).deliver([end()])[0]
         thread.join(DEADLINE)
     assert anywhere(outcome) == Retry(f"no encrypted connection to {HERE} (TLS failed: wrong version number)")
     assert QUOTED not in log.text

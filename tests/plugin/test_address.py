@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from network_kit import end
 
 from gs_pygame import ConfigurationError, Settings
-from gs_pygame.destinations import GameSparks, Retry
+from gs_pygame.destinations import Retry
 
 
 def checked(endpoint: str, api_key: str | None = None, insecure: bool = False) -> Settings:
@@ -35,10 +35,10 @@ def reached(resolved: Settings) -> str:
         hosts.append(host)
         raise socket.gaierror(socket.EAI_NONAME, "not known")
 
-    destination = GameSparks(resolved.filled_endpoint, "none")
+    destination = resolved.gamesparks
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(socket, "getaddrinfo", look_up)
-        outcome = destination.deliver(end())
+        outcome = destination.deliver([end()])[0]
     destination.close()
     assert isinstance(outcome, Retry)
     assert outcome.why.startswith("the name "), (resolved.endpoint, outcome)

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 import gs_pygame
 from gs_pygame import ConfigurationError, GsPygameError, Settings, _address, testing
-from gs_pygame.destinations.gamesparks import GameSparks
 
 RIGHT: dict[str, Any] = {"app": "Starfall", "author": "Example Studio", "endpoint": "https://sessions.example.com"}
 
@@ -159,8 +158,9 @@ def test_http_to_another_computer_is_refused(host: str) -> None:
 def test_the_api_key_is_filled_in() -> None:
     """`{api_key}` in the endpoint stands for the key; without one it is an error that says so."""
     resolved = checked(endpoint="https://{api_key}.example.com/{api_key}", api_key="k123")
-    assert _address.filled(resolved.filled_endpoint) == "https://k123.example.com/k123"
-    assert _address.place(resolved.filled_endpoint) == "***.example.com:443"
+    marked = _address.marked(resolved.endpoint or "", resolved.api_key)
+    assert _address.filled(marked) == "https://k123.example.com/k123"
+    assert _address.place(marked) == "***.example.com:443"
     assert "api_key" in complaint(endpoint="https://{api_key}.example.com")
 
 
@@ -170,7 +170,7 @@ SECRETS = {"secret": "s3cr3t-of-the-game", "api_key": "k3y-of-the-game"}
 def test_no_secret_in_a_repr() -> None:
     """Neither of the settings nor of the destination made of them."""
     resolved = checked(endpoint="https://{api_key}.example.com", **SECRETS)
-    destination = GameSparks(resolved.filled_endpoint, resolved.secret or "", resolved.credential)
+    destination = resolved.gamesparks
     for secret in SECRETS.values():
         assert secret not in repr(resolved)
         assert secret not in repr(destination)
@@ -369,7 +369,7 @@ def try_out(**given_: Any) -> None:
         assert isinstance(resolved.folder, Path)
         str(resolved.folder).encode("utf-8", "surrogateescape")
         assert math.isfinite(resolved.grace + 1e9)
-        GameSparks(resolved.filled_endpoint, resolved.secret or "none", resolved.credential, resolved.duration_unit)
+        _ = resolved.gamesparks
         assert resolved.differing(resolved) == [] or any(value != value for value in vars(resolved).values())
     repr(resolved)
 

@@ -95,6 +95,9 @@ def an_own_loop(folder: Path, endpoint: str) -> None:
 class Logged:
     """GameSparks, and a line for each end that it has got. What comes of the first attempts is made up."""
 
+    name = "logged"
+    batch_size = 10
+
     def __init__(self, endpoint: str) -> None:
         self.lines: list[str] = []
         self.outcomes: list[destinations.Outcome] = [
@@ -104,10 +107,13 @@ class Logged:
         ]
         self._gamesparks = destinations.GameSparks(endpoint, secret="s")
 
-    def deliver(self, end: End) -> destinations.Outcome:
+    def deliver(self, ends: Sequence[End]) -> Sequence[destinations.Outcome]:
+        return [self._deliver(end) for end in ends]
+
+    def _deliver(self, end: End) -> destinations.Outcome:
         if self.outcomes:
             return self.outcomes.pop(0)
-        outcome = self._gamesparks.deliver(end)
+        (outcome,) = self._gamesparks.deliver([end])
         if isinstance(outcome, destinations.Delivered):
             self.lines.append(f"{end.reason} {end.active:.0f} s: {outcome.response.session_duration} ms")
         return outcome
@@ -116,21 +122,11 @@ class Logged:
         self._gamesparks.close()
 
 
-class Batches(Logged):
-    """The same for a server that takes ten ends in a request."""
-
-    batch_size = 10
-
-    def deliver_batch(self, ends: Sequence[End]) -> Sequence[destinations.Outcome]:
-        return [self.deliver(end) for end in ends]
-
-
 def an_own_destination(folder: Path, endpoint: str) -> None:
     """A plugin without globals; its time is a test's own."""
     clock = testing.FakeClock()
-    logged = Batches(endpoint)
-    many: destinations.BatchDestination = logged
-    destination: destinations.Destination = many
+    logged = Logged(endpoint)
+    destination: destinations.Destination = logged
     with SessionPlugin(Settings(data_dir=folder), destination=destination, clock=clock) as plugin:
         for _ in range(2):
             plugin.start_session()
@@ -144,15 +140,13 @@ def an_own_destination(folder: Path, endpoint: str) -> None:
 class Tally:
     """Takes many ends in one request."""
 
+    name = "tally"
     batch_size = 50
 
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def deliver(self, end: End) -> destinations.Outcome:
-        return self.deliver_batch([end])[0]
-
-    def deliver_batch(self, ends: Sequence[End]) -> list[destinations.Outcome]:
+    def deliver(self, ends: Sequence[End]) -> list[destinations.Outcome]:
         self.batches.append(len(ends))
         return [destinations.Delivered(EndSessionResponse(None)) for _ in ends]
 
@@ -164,7 +158,7 @@ def many_at_a_time(folder: Path) -> None:
     """What has been kept until the player agreed goes in one request."""
     clock = testing.FakeClock()
     tally = Tally()
-    destination: destinations.BatchDestination = tally
+    destination: destinations.Destination = tally
     with SessionPlugin(Settings(data_dir=folder, consent="pending"), destination, clock) as plugin:
         for _ in range(20):
             plugin.end_session()

@@ -84,7 +84,7 @@ def elsewhere() -> Iterator[FaultServer]:
 def sends(request: pytest.FixtureRequest) -> Callable[[Settings], GameSparks | None]:
     """The destination: None for the plugin's own choice."""
     own = request.param == "a process sends"
-    return lambda chosen: None if own else GameSparks(chosen.filled_endpoint, SECRET)
+    return lambda chosen: None if own else chosen.gamesparks
 
 
 def play(
@@ -167,7 +167,7 @@ def test_nobody_listens(tmp_path: Path, log: list[str], sends: Callable[[Setting
 def test_no_repr_has_it(tmp_path: Path) -> None:
     """Settings, and the destinations, which hold it."""
     chosen = Settings(endpoint="https://{api_key}.example.com", secret=SECRET, api_key=KEY)
-    destination = GameSparks(chosen.filled_endpoint, SECRET)
+    destination = chosen.gamesparks
     assert leaks(f"{chosen!r} {destination!r} {chosen.differing(Settings())}") == []
 
 

@@ -114,9 +114,9 @@ def test_any_reply_has_an_outcome_that_the_outbox_takes(
     gamesparks = GameSparks("http://127.0.0.1:9", "secret")
 
     class Once(FakeDestination):
-        def deliver(self, end: Any) -> Outcome:
-            self.outcome = gamesparks.outcome_of(Answer(status, after, body), end.request_id)
-            return self.outcome
+        def deliver(self, ends: Any) -> list[Outcome]:
+            self.outcome = gamesparks.outcome_of(Answer(status, after, body), ends[0].request_id)
+            return [self.outcome]
 
     destination = Once()
     EMPTY._database.connection.backup(memory._database.connection)
@@ -331,7 +331,7 @@ def test_any_settings_are_right_or_say_what_is_wrong(chosen: dict[str, Any], env
         resolved = Settings(**{**sound, **chosen}).resolved(environment)
         if resolved.enabled:
             resolved.validate()
-            GameSparks(resolved.filled_endpoint, resolved.secret or "none", resolved.credential)
+            _ = resolved.gamesparks
             assert resolved.folder
             resolved.differing(Settings())
     except ConfigurationError as error:

@@ -53,7 +53,7 @@ def test_no_answer_is_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _settled(destination: GameSparks, mine: object, tries: Counter[str]) -> Outcome:
     for _ in range(TRIES):
-        outcome = destination.deliver(mine)  # type: ignore[arg-type]
+        outcome = destination.deliver([mine])[0]  # type: ignore[arg-type]
         tries[type(outcome).__name__] += 1
         assert "HTTP 1" not in repr(outcome), "that was no answer yet"
         if isinstance(outcome, (Delivered, Rejected)):

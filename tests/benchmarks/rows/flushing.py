@@ -87,11 +87,14 @@ def _ours(url: str, folder: Path, destination: Any) -> float:
 class _Nowhere:
     """A destination that has whatever it is given, at once."""
 
-    def deliver(self, end: Any) -> Any:
+    name = "nowhere"
+    batch_size = 1
+
+    def deliver(self, ends: Any) -> Any:
         from gs_pygame import EndSessionResponse
         from gs_pygame.destinations import Delivered
 
-        return Delivered(EndSessionResponse(0, {}))
+        return [Delivered(EndSessionResponse(0, {})) for _ in ends]
 
     def close(self) -> None:
         pass
@@ -99,9 +102,6 @@ class _Nowhere:
 
 class _Batches(_Nowhere):
     batch_size = BATCH
-
-    def deliver_batch(self, ends: Any) -> Any:
-        return [self.deliver(end) for end in ends]
 
 
 DESTINATIONS: dict[str, Any] = {NOWHERE: _Nowhere, BATCHES: _Batches}
