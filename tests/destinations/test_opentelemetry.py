@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from collector_kit import Rotel, free_port, rotel
-from network_kit import NOT_THE_SERVER, end, status
+from network_kit import DEADLINE, NOT_THE_SERVER, end, status
 
 from examples import my_game
 from gs_pygame import ConfigurationError, EndSessionResponse
 from gs_pygame.destinations import Delivered, OpenTelemetry, Outcome, Pause, Rejected, Retry
 from gs_pygame.destinations.opentelemetry import request_of
-from gs_pygame.testing import FaultServer, Player, Reply
+from gs_pygame.testing import FaultServer, Player, Reply, Request, Wire
 from gs_pygame.testing.replies import answer
 
 DELIVERED = Delivered(EndSessionResponse(None))
@@ -67,15 +69,26 @@ def test_what_another_receiver_gets_of_it(tmp_path: Path) -> None:
     the attributes of a crash, and a start and an end that each have their time."""
     from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
 
+    port = free_port()
+
+    def unpacked(request: Request, wire: Wire) -> None:
+        """Rotel packs what it sends, and OtelTap unpacks nothing."""
+        requests.post(
+            f"http://127.0.0.1:{port}{request.path}",
+            gzip.decompress(request.body),
+            headers={"Content-Type": request.headers["content-type"]},
+            timeout=DEADLINE,
+        ).raise_for_status()
+        answer(200, b"", {"Content-Type": "application/x-protobuf"})(request, wire)
+
     async def received() -> list[Any]:
-        port = free_port()
         async with OtelTapHttpProtobufReceiver(OtelTapHttpProtobufReceiverSettings(http_port=port)) as tap:
             records = [
-                asyncio.ensure_future(tap.await_log(lambda log, name=name: log.event_name == name, timeout=30))
+                asyncio.ensure_future(tap.await_log(lambda log, name=name: log.event_name == name, timeout=DEADLINE))
                 for name in ("session.start", "session.end")
             ]
-            with rotel(tmp_path, f"http://127.0.0.1:{port}") as between:
-                assert await asyncio.to_thread(OpenTelemetry(between.url).deliver, [crashed()]) == [DELIVERED]
+            with FaultServer(unpacked) as between, rotel(tmp_path, between.url) as collector:
+                assert await asyncio.to_thread(OpenTelemetry(collector.url).deliver, [crashed()]) == [DELIVERED]
                 return await asyncio.gather(*records)
 
     start, finish = asyncio.run(received())
@@ -178,7 +191,7 @@ def test_a_partial_success_of_several_is_said_of_all(server: FaultServer) -> Non
 )
 def test_wrong_settings(endpoint: str, headers: Any) -> None:
     """Are said when it is made."""
-    with pytest.raises(ConfigurationError, match="allowed is|use https"):
+    with pytest.raises(ConfigurationError, match=r"allowed is|use https"):
         OpenTelemetry(endpoint, headers)
 
 
