@@ -17,10 +17,12 @@ from typing import Any
 from ._base.boundary import let_go
 from ._base.clocks import Clock, Instant
 from ._base.errors import OutboxBusyError, OutboxError
-from ._base.messages import Reason, Session, Status, to_datetime
+from ._base.messages import DestinationStatus, Reason, Session, Status, to_datetime
 from ._base.patience import ERASE_PATIENCE, EXIT_PATIENCE, GAME_PATIENCE, OVERDUE
+from ._delivery.courier import Line
 from ._delivery.receipts import Receipts
 from ._delivery.sending import Sending
+from ._disk.accounts import Share
 from ._disk.consent import Choice
 from ._disk.failover import Failover
 from ._disk.journal import Journal
@@ -29,17 +31,15 @@ from ._keeper import Keeper
 from ._player.lifecycle import Decision, Lifecycle, Progress, Save
 from ._player.script_data import ScriptData
 from ._settings import Settings
-from .destinations import Destination
 
 Step = Callable[[Lifecycle], list[Decision]]
 """What a signal does to the lifecycle."""
 
 
 class Engine:
-    """One run of a game. `destination`: the game's own; None for GameSparks, as the settings say. `folder`: where
-    everything lies on disk. `about`: JSON on game and platform. `on_choice`: called when the player has chosen
-    otherwise, mostly by the keeper's thread; `on_pulse` with each pulse, by whichever thread. No session and no thread
-    is there before `begin`.
+    """One run of a game. `folder`: where everything lies on disk. `about`: JSON on game and platform. `on_choice`:
+    called when the player has chosen otherwise, mostly by the keeper's thread; `on_pulse` with each pulse, by whichever
+    thread. No session and no thread is there before `begin`.
 
     From `due` on, on the clock's `tick`, a hooked call must look closer than at the focus: at once while `alert` is
     True. Read without a lock in every frame. `inside`: the tick at which the game went into a call of pygame that may
@@ -49,7 +49,6 @@ class Engine:
     def __init__(
         self,
         clock: Clock,
-        destination: Destination | None,
         folder: Path,
         settings: Settings,
         about: str,
@@ -68,14 +67,14 @@ class Engine:
         self._on_choice = on_choice
         self._stopped = False
         self._lock = threading.RLock()
-        self._storage = storage = Storage(folder)
+        self._storage = storage = Storage(folder, [known.name for known in settings.destinations])
         run = storage.run_file.run if storage.run_file else uuid.uuid4().hex
         lifecycle = Lifecycle(settings.grace, lambda: str(uuid.uuid4()))
         self._journal = journal = Journal(run, about, lifecycle, self._lock, self._lost, lambda: self.sending.look())
         self._failover = failover = Failover(storage, journal, self._lock, clock)
         self.receipts = receipts = Receipts(self._lock, self._settle_alert)
         self.sending = sending = Sending(
-            clock, destination, settings, choice, storage, journal, failover, self._lock, receipts, self._moved
+            clock, settings.destinations, choice, storage, journal, failover, self._lock, receipts, self._moved
         )
         self._keeper = Keeper(self.pulse, self.may_keep, clock, storage, journal, failover, receipts, sending)
         self._keeper_worker = clock.worker("keeper", self._keeper.turn, self._keeper.close)
@@ -155,7 +154,7 @@ class Engine:
         if self._storage.run_file:
             self._storage.run_file.let_go()
         self._journal.let_go()
-        self.sending.delivery.let_go()
+        self.sending.let_go()
         let_go(self._lock)
         self._settle_alert()
 
@@ -256,10 +255,11 @@ class Engine:
         try:
             with self._lock:
                 outbox = self._storage.outbox.games
-                line, counts = self.sending.delivery.line(outbox), outbox.counts()
+                lines, counts = self.sending.lines(outbox), outbox.counts()
         except OutboxError as error:
             self._failover.report(error)
             return Status(last_error=self._failover.trouble)
+        line = _all_in_all(lines)
         return Status(
             started=counts.started,
             ended=counts.ended,
@@ -272,6 +272,7 @@ class Engine:
             durable=self._storage.durable and not self._journal,
             last_error=line.last_error or self._failover.trouble,
             oldest=None if counts.oldest is None else to_datetime(counts.oldest),
+            destinations={name: _status_of(line, counts.share(name)) for name, line in lines.items()},
         )
 
     def set_player(self, player_id: str) -> None:
@@ -308,3 +309,18 @@ class Engine:
         """The player says no: write nothing more, and stop. Waits for the disk, at most ERASE_PATIENCE twice."""
         self._journal.silence(ERASE_PATIENCE)
         self.stop(patience=ERASE_PATIENCE)
+
+
+def _all_in_all(lines: Mapping[str, Line]) -> Line:
+    """Online if one of them is; and what is wrong with the first that something is wrong with."""
+    known = [line.online for line in lines.values() if line.online is not None]
+    errors = [(name, line.last_error) for name, line in lines.items() if line.last_error]
+    said = None
+    if errors:
+        name, error = errors[0]
+        said = error if len(lines) == 1 else f"{name}: {error}"
+    return Line(any(known) if known else None, said)
+
+
+def _status_of(line: Line, share: Share) -> DestinationStatus:
+    return DestinationStatus(share.ready, share.delivered, share.rejected, share.dropped, line.online, line.last_error)

@@ -12,7 +12,7 @@ from ._base.clocks import Instant
 from ._base.errors import AlreadyInstalledError, NotInstalledError
 from ._base.messages import Consent, EndSessionResponse, Reason
 from ._plugin import SessionPlugin
-from ._settings import OnDelivered, ScriptData, Settings
+from ._settings import Destinations, OnDelivered, ScriptData, Settings
 
 _plugin: SessionPlugin | None = None
 _asked: Settings | None = None  # what _plugin was asked for; a test's plugin may have been given other settings
@@ -43,6 +43,7 @@ def install(
     hook: bool = True,
     allow_insecure: bool = False,
     duration_unit: Literal["ms", "s"] = "ms",
+    destination: Destinations | None = None,
 ) -> SessionPlugin:
     """Begin a session and have it end by itself when the player leaves. Before or after `pygame.init()`; any thread.
 
@@ -67,6 +68,8 @@ def install(
         enabled: False: does nothing and checks nothing.
         hook: False: the game calls `process_event` and `update` itself.
         allow_insecure: let an endpoint be http on another computer.
+        destination: where ends go, instead of `endpoint`: one of `gs_pygame.destinations`, an object of your own, a
+            name like "mygame.sessions:Sheet", or a list of these, each of which gets every end.
         duration_unit: the unit of the server's `sessionDuration`: "ms" or "s". It was never documented.
 
     Unset settings are asked of the environment: GS_PYGAME_ENDPOINT, _API_KEY, _SECRET, _PLAYER_ID, _DATA_DIR,

@@ -21,8 +21,7 @@ from ._disk.consent import CONSENTS
 from ._engine import Engine
 from ._following import Following
 from ._player.exits import ExitWatch, reason_of
-from ._settings import Settings
-from .destinations import Destination
+from ._settings import Destinations, Settings
 
 if TYPE_CHECKING:
     from ._player.window import Adapter, Probe
@@ -38,8 +37,8 @@ class SessionPlugin:
     What is raised into the game's thread meanwhile (Ctrl-C), and what script_data or a callback raises that is no
     Exception (sys.exit), goes on into the game; the session's end is saved before.
 
-    `destination` replaces GameSparks over REST, `clock` the computer's clocks, `focused` and `visible` the questions
-    to pygame whether the player is there (`pygame.key.get_focused`, `pygame.display.get_active`).
+    `destination` replaces the setting of that name, `clock` the computer's clocks, `focused` and `visible` the
+    questions to pygame whether the player is there (`pygame.key.get_focused`, `pygame.display.get_active`).
     """
 
     _newest: ClassVar[SessionPlugin | None] = None
@@ -48,12 +47,14 @@ class SessionPlugin:
     def __init__(
         self,
         settings: Settings,
-        destination: Destination | None = None,
+        destination: Destinations | None = None,
         clock: Clock | None = None,
         *,
         focused: Probe | None = None,
         visible: Probe | None = None,
     ) -> None:
+        if destination is not None:
+            settings = replace(settings, destination=destination, endpoint=None)
         self.settings = settings.resolved(os.environ)
         self.closed = False
         self.left = False
@@ -64,14 +65,12 @@ class SessionPlugin:
         self._adapter: Adapter | None = None
         self._watch: ExitWatch | None = None
         if self.settings.enabled:
-            self.settings.validate(needs_endpoint=destination is None)
+            self.settings.validate()
             _require_pygame()
-            self._set_up(destination, clock, focused, visible)
+            self._set_up(clock, focused, visible)
 
     @called_by_the_game(None)
-    def _set_up(
-        self, destination: Destination | None, clock: Clock | None, focused: Probe | None, visible: Probe | None
-    ) -> None:
+    def _set_up(self, clock: Clock | None, focused: Probe | None, visible: Probe | None) -> None:
         from ._player.window import Adapter, version
 
         clock = SystemClock() if clock is None else clock
@@ -94,9 +93,7 @@ class SessionPlugin:
             self.settings.consent,
             clock,
             adapter,
-            lambda choice, changed: Engine(
-                clock, destination, folder, self.settings, about, choice, changed, watch.goes_on
-            ),
+            lambda choice, changed: Engine(clock, folder, self.settings, about, choice, changed, watch.goes_on),
             lambda engine: self._end(engine, self._closing),
         )
         SessionPlugin._newest = self

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Any, Literal
 from ._base.errors import ConfigurationError
 from ._base.messages import Consent, EndSessionResponse, Session, dump_script_data, is_text
 from ._player.lifecycle import MIN_GRACE
-from .destinations import GameSparks
+from .destinations import Destination, GameSparks
+from .destinations._telling import Known, known
 
 ScriptData = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+Destinations = Destination | str | Sequence[Destination | str]
 OnDelivered = Callable[[Session, EndSessionResponse], None]
 
 DEFAULT_GRACE = 300.0
@@ -39,6 +42,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "exit_delivery": ("after", "wait", "next-start"),
     "duration_unit": ("ms", "s"),
 }
+_NAME = re.compile("[a-z0-9_-]{1,32}")
 _OURS = "gs_pygame"  # the folder's name
 
 
@@ -68,6 +72,7 @@ class Settings:
     hook: bool = True
     allow_insecure: bool = False
     duration_unit: Literal["ms", "s"] = "ms"
+    destination: Destinations | None = None
 
     @property
     def grace(self) -> float:
@@ -83,20 +88,27 @@ class Settings:
             for name, variable in _ENVIRONMENT.items()
             if getattr(self, name) is None and environ.get(variable)
         }
+        if self.destination is not None:
+            found.pop("endpoint", None)
         if "background_grace" in found:
             found["background_grace"] = _to_seconds(found["background_grace"])
         return replace(self, **found)
 
-    def validate(self, needs_endpoint: bool = True) -> None:
-        """Raises ConfigurationError that names the setting, what was given, and what is allowed.
+    def validate(self) -> None:
+        """Raises ConfigurationError that names the setting, what was given, and what is allowed."""
+        self.require_folder()
+        self._validate_words()
+        _ = self.destinations
 
-        `needs_endpoint` is False if the plugin was given a destination of its own.
-        """
+    def require_folder(self) -> None:
+        """Raises ConfigurationError if what names the folder on disk is wrong."""
         if self.data_dir is None:
             for name in ("app", "author"):
                 _require_name(name, getattr(self, name))
         else:
             _require("data_dir", self.data_dir, _is_path(self.data_dir), "a folder's path, as text or pathlib.Path")
+
+    def _validate_words(self) -> None:
         for name, allowed in _CHOICES.items():
             _require(name, getattr(self, name), getattr(self, name) in allowed, " or ".join(map(repr, allowed)))
         for name in ("app", "credential", "player_id", "app_version", "api_key", "secret"):
@@ -117,23 +129,39 @@ class Settings:
                 dump_script_data(self.script_data)
             except ValueError as error:
                 raise ConfigurationError(str(error)) from None
-        if needs_endpoint:
-            self._validate_endpoint()
 
-    def _validate_endpoint(self) -> None:
+    @property
+    def destinations(self) -> tuple[Known, ...]:
+        """All that ends go to. Raises ConfigurationError."""
+        given = self.destination
+        if given is None:
+            return (known(self.gamesparks),)
+        if self.endpoint is not None:
+            raise ConfigurationError(
+                "endpoint and destination are both set: pass the first as one of "
+                "destination=[GameSparks(endpoint), ...], or leave one of them out"
+            )
+        each = tuple(map(known, given if isinstance(given, (list, tuple)) else [given]))
+        _require("destination", given, each != (), "a destination, or a list of at least one")
+        for one in each:
+            _require_destination(one)
+        names = [one.name for one in each]
+        _require(
+            "destination", names, len(set(names)) == len(names), "a list in which each has another name: pass name="
+        )
+        return each
+
+    @property
+    def gamesparks(self) -> GameSparks:
+        """What the endpoint and what belongs to it are short for. Raises ConfigurationError."""
         if self.endpoint is None or self.endpoint == "":
             raise ConfigurationError(
                 "endpoint is not set. The hosted GameSparks service ended on 30 September 2022, so there is no "
                 "default: run a server of your own (`gs-pygame serve` starts one at http://127.0.0.1:8765) and pass "
                 "its address as endpoint=..., or set GS_PYGAME_ENDPOINT"
             )
-        _ = self.gamesparks
-
-    @property
-    def gamesparks(self) -> GameSparks:
-        """What the endpoint and what belongs to it are short for. Raises ConfigurationError."""
         return GameSparks(
-            self.endpoint or "", self.secret, self.credential, self.duration_unit, self.api_key, self.allow_insecure
+            self.endpoint, self.secret, self.credential, self.duration_unit, self.api_key, self.allow_insecure
         )
 
     @property
@@ -202,6 +230,18 @@ def _to_seconds(text: str) -> float:
 def _require(name: str, given: object, ok: bool, allowed: str) -> None:
     if not ok:
         raise ConfigurationError(f"{name} is {given!r}; allowed is {allowed}")
+
+
+def _require_destination(known: Known) -> None:
+    """Of its name, files are named."""
+    destination = known.destination
+    for method in ("deliver", "close"):
+        _require("destination", destination, callable(getattr(destination, method, None)), f"one that has {method}()")
+    name = getattr(destination, "name", None)
+    ok = isinstance(name, str) and _NAME.fullmatch(name)
+    _require("destination", destination, bool(ok), "one whose name is of at most 32 small letters, digits, - and _")
+    size = getattr(destination, "batch_size", None)
+    _require("destination", destination, type(size) is int and size > 0, "one whose batch_size is at least 1")
 
 
 def _is_path(value: object) -> bool:

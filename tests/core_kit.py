@@ -65,7 +65,7 @@ def begin(folder: Path, setting: Consent) -> None:
 
 def ids(outbox: Outbox) -> list[str]:
     """The ids of what is ready, in order."""
-    return [queued.end.session_id for queued in outbox.ready(100_000)]
+    return [end.session_id for end in outbox.ready(100_000)]
 
 
 def environment(**more: str) -> dict[str, str]:

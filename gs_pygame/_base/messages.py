@@ -87,13 +87,28 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class DestinationStatus:
+    """What one destination has got, and what is still to go there. `dropped`: ends that were over the outbox's bounds
+    before it had them. `online` is None until something was tried.
+    """
+
+    ready: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    dropped: int = 0
+    online: bool | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The state of the queue, and what became of this installation's sessions: started = ended + open ones, ended =
     waiting + ready + rejected + delivered + dropped.
 
     `dropped` is by cause: `full` (over the outbox's bounds), `damage` (could not be read any more), `consent` (erased
     by a denial; they belong to the installations before it). `online` is None until something was tried; `oldest`:
-    when the oldest end happened.
+    when the oldest end happened. `destinations`: by their names. With several, an end is `ready` until all of them have
+    settled it, `delivered` when all have it, and `rejected` when one of them refused it.
     """
 
     started: int = 0
@@ -107,6 +122,7 @@ class Status:
     durable: bool = False
     last_error: str | None = None
     oldest: datetime | None = None
+    destinations: dict[str, DestinationStatus] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

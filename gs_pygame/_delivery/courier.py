@@ -7,7 +7,7 @@ from an outbox, whichever process it is in: it has the turn, but not while it wa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from .._base.clocks import Backoff, Clock
 from .._base.errors import OutboxDamagedError, OutboxError
 from .._base.log import log
 from .._base.patience import DESTINATION_IDLE, PAUSE, RECEIPTS_WAIT, RETRY_AFTER_LIMIT, TURN_WAIT
-from .._disk.outbox import Outbox, Queued, Receipt
+from .._disk.outbox import Outbox, Receipt
+from .._disk.queue import Queued
 from ..destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
 from ..destinations._protocol import attempt
 from .turn import Turn
@@ -39,11 +40,12 @@ class Line:
 
 
 class Courier:
-    """Takes what is ready in `outbox` to `destination`.
+    """Takes what is ready in `outbox` to `destination`, one of those whose names are `among`.
 
     `lock_path`: the turn's file, None for an outbox in memory. `may_send`: asked last of all before each attempt.
     `lock_wait`: seconds until it looks again whether another copy delivers. `run`: who tells the game of receipts.
-    `on_receipt`: called after the outbox has the receipt. `on_rest`: called when all has been tried that can be.
+    `on_receipt`: called after the outbox has a receipt that the game is to be told of. `on_rest`: called when all has
+    been tried that can be.
     `on_line`: called in the transaction that writes down what proves that we are online.
     """
 
@@ -60,9 +62,12 @@ class Courier:
         lock_wait: float = TURN_WAIT,
         run: str = "",
         on_line: Callable[[Line], None] = lambda line: None,
+        among: Sequence[str] = (),
     ) -> None:
         self._outbox = outbox
         self._destination = destination
+        self._among = among or (destination.name,)
+        self._queue = outbox.queue(destination.name, self._among)
         self._clock = clock
         self._backoff = backoff
         self._turn = Turn(lock_path) if lock_path else None
@@ -94,6 +99,7 @@ class Courier:
         if (outbox, run) != (self._outbox, self._run) or lock_path != (self._turn and self._turn.path):
             self._free_turn()
             self._outbox, self._turn, self._run = outbox, Turn(lock_path) if lock_path else None, run
+            self._queue = outbox.queue(self._destination.name, self._among)
 
     def turn(self) -> float | None:
         """Deliver the next ends, AT_A_TIME at most. Seconds until the next turn; None: when there is something new.
@@ -112,12 +118,12 @@ class Courier:
         if wait > 0:
             return wait
         try:
-            queue = self._outbox.ready(self._ahead)
+            queue = self._queue.ready(self._ahead)
             if queue and not self._has_turn:
                 self.is_second = not self._take_turn()
                 if self.is_second:
                     return self._lock_wait
-                queue = self._outbox.ready(self._ahead)  # again: another copy may just have delivered these
+                queue = self._queue.ready(self._ahead)  # again: another copy may just have delivered these
             if not queue and self._has_turn:
                 self._free_turn()
                 return 0.0  # to look once more: who was second may have left its ends to us
@@ -143,14 +149,18 @@ class Courier:
         self._destination.close()
         return delay
 
+    def step_back(self) -> None:
+        """Somebody else is to deliver. Between two turns."""
+        self._free_turn()
+
     def let_go(self) -> None:
         """This thread was interrupted, and holds no lock."""
         if self._turn is not None:
             self._turn.let_go()
 
     def close(self) -> None:
+        """Give up the turn and the destination; the outbox stays open."""
         self._free_turn()
-        self._outbox.close()
         self._destination.close()
 
     def _deliver(self, queue: list[Queued]) -> float | None:
@@ -186,7 +196,7 @@ class Courier:
             now = chosen[first : first + self._batch_size]
             if tried and (self._clock.now().elapsed >= enough or not self._is_my_turn() or not self._may_send()):
                 break
-            if not all(self._outbox.is_ready(queued.end.session_id) for queued in now):
+            if not all(self._queue.is_ready(queued) for queued in now):
                 break  # erased, and consent given anew
             self._tried = True
             outcomes = attempt(self._destination, [queued.end for queued in now])
@@ -200,10 +210,10 @@ class Courier:
         """Write down what came of those that were `tried`; `failing` was passed by. Seconds until the next turn."""
         rejected, unsettled, given_up = None, None, []
         delivered = [(queued, outcome.response) for queued, outcome in tried if isinstance(outcome, Delivered)]
-        receipts = [Receipt(queued.end, response) for queued, response in delivered]
+        receipts = [Receipt(queued.end, response) for queued, response in delivered if self._queue.is_told]
         with self._outbox.transaction():
             if delivered:
-                self._outbox.deliver_all(delivered, self._run)
+                self._queue.deliver(delivered, self._run)
             for queued, outcome in tried:
                 if isinstance(outcome, Rejected):
                     given_up.append(self._reject(queued, outcome.error))
@@ -211,15 +221,15 @@ class Courier:
                 elif unsettled is None and not isinstance(outcome, Delivered):
                     unsettled = outcome
                     self._mark(queued, outcome)
-            if receipts and failing:
+            if delivered and failing:
                 given_up += self._step_aside(failing)
-            if receipts or rejected:
+            if delivered or rejected:
                 self._on_line(Line(True, rejected))
         for words in given_up:  # only now: a log handler of the game's may do anything
             self._say(logging.WARNING, words)
         for receipt in receipts:
             self._on_receipt(receipt)
-        if receipts or rejected:
+        if delivered or rejected:
             self._verified(rejected)
         return self._put_off(unsettled) if unsettled else 0.0
 
@@ -227,7 +237,7 @@ class Courier:
         """Count server errors in a row."""
         strikes = queued.strikes + 1 if isinstance(outcome, Retry) and outcome.server_error else 0
         if strikes != queued.strikes and not isinstance(outcome, Pause):
-            self._outbox.strike(queued.end.session_id, strikes)
+            self._queue.strike(queued, strikes)
 
     def _put_off(self, outcome: Retry | Pause) -> float:
         self.line = Line(False, outcome.why)
@@ -252,12 +262,12 @@ class Courier:
         there is something to say."""
         if failing.passes + 1 >= PASSES:
             return [self._reject(failing, f"{STRIKES * PASSES} server errors while others were accepted")]
-        self._outbox.send_to_back(failing.end.session_id)
+        self._queue.send_to_back(failing)
         return []
 
     def _reject(self, queued: Queued, error: str) -> str:
         """It is kept, and not tried again; what is to be said of it."""
-        self._outbox.reject(queued.end.session_id, error)
+        self._queue.reject(queued, error)
         return f"the end of session {queued.end.number} is rejected, and kept: {error}"
 
     def _wait(self, seconds: float) -> float:

@@ -1,4 +1,5 @@
-"""How a game has its ends delivered: by a helper process; where there can be none, by the courier in its own thread.
+"""How a game has its ends delivered: by a helper process; where there can be none, or to what it cannot be told of, by
+the game's own lanes.
 
 A thread would hold the interpreter's lock for the 80 ms of `import requests` and for most of each request, and a frame
 that waits for it is late by up to the 5 ms of `sys.getswitchinterval()`. A process holds up a frame's write by its own
@@ -14,7 +15,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from .._base.patience import HEARING, QUICK, QUICK_HEARING, STARTING
 from .._disk.lock import FileLock
 from .._disk.outbox import Outbox, Receipt
 from .._disk.storage import Storage
-from .courier import Courier, Line
+from .courier import Line
 from .helper import presence_of
 from .process import LOOK, NUDGE, STOP, Process, prepare
 
@@ -33,29 +34,31 @@ FAILURES = 2
 
 
 class Delivery:
-    """`arguments`: those of GameSparks, for a helper; None: the destination is an object of the game's own, and stays.
+    """`told`: what a helper is told of the destinations that it delivers to, by their names. `among`: the names of all.
 
-    `run`: who tells the game of receipts. `on_receipt` and `on_rest` are the courier's, too. Turns are one thread's;
-    the rest may be called by any.
+    `run`: who tells the game of receipts. `on_receipt` and `on_rest` are the courier's, too. `on_alone`: called when no
+    helper is to be had any more. Turns are one thread's; the rest may be called by any.
     """
 
     def __init__(
         self,
-        courier: Courier,
         storage: Storage,
         run: Callable[[], str],
-        arguments: dict[str, Any] | None,
+        told: dict[str, dict[str, Any]],
+        among: Sequence[str],
         may_send: Callable[[], bool],
         on_receipt: Callable[[Receipt], None],
         on_rest: Callable[[], None],
+        on_alone: Callable[[], None],
     ) -> None:
-        self._courier = courier
         self._storage = storage
         self._run = run
-        self._arguments = arguments
+        self._told = told
+        self._among = tuple(among)
         self._may_send = may_send
         self._on_receipt = on_receipt
         self._on_rest = on_rest
+        self._on_alone = on_alone
         self._here = _working_directory()  # a game may change it later
         self._hearing = threading.RLock()
         self._guard = threading.RLock()
@@ -75,7 +78,11 @@ class Delivery:
     @property
     def is_helped(self) -> bool:
         """Whether a helper delivers, or is to."""
-        return self._arguments is not None and self._failures < FAILURES and self._storage.delivery_lock is not None
+        return bool(self._told) and self._failures < FAILURES and self._storage.durable
+
+    def helps(self, name: str) -> bool:
+        """Whether a helper delivers to the destination of that name, or is to."""
+        return name in self._told and self.is_helped
 
     def look(self) -> None:
         """There is something new."""
@@ -83,7 +90,6 @@ class Delivery:
 
     def nudge(self) -> None:
         """There is hope: try at once, whatever the backoff says."""
-        self._courier.nudge()
         self._expect(NUDGE)
 
     def _expect(self, word: bytes) -> None:
@@ -91,9 +97,11 @@ class Delivery:
         self._quick_until = time.monotonic() + QUICK
 
     def turn(self) -> float | None:
-        """See to it that what is ready is delivered. Seconds until the next turn, or None."""
+        """See to it that a helper delivers what is ready. Seconds until the next turn, or None."""
         if not self.is_helped:
-            return self._courier.idle(self._courier.turn())
+            if self._told:
+                self._on_alone()
+            return None
         now = time.monotonic()
         if now < self._again_from:  # a game may end sessions faster than it needs to hear of them
             return self._again_from - now
@@ -102,16 +110,21 @@ class Delivery:
         if self._left or not self._may_send():
             return None
         outbox = self._storage.outbox.couriers
-        was_ready, self._was_ready = self._was_ready, bool(outbox.ready(1))
+        was_ready, self._was_ready = self._was_ready, self._is_ready(outbox)
         self.hear(outbox)
         if self._was_ready:
             word, self._word = self._word, None
             self.have_helper(word)
             if not self.is_helped:
-                return 0.0
+                self._on_alone()
+                return None
         elif not was_ready:
             return None  # what is last to be heard, a line, comes after the last receipt
         return QUICK_HEARING if now < self._quick_until else HEARING
+
+    def _is_ready(self, outbox: Outbox) -> bool:
+        """Whether there is something for the helper."""
+        return any(outbox.queue(name, self._among).ready(1) for name in self._told)
 
     def hear(self, outbox: Outbox) -> None:
         """What the helper has written down since the last time; nothing if a courier tells itself."""
@@ -123,7 +136,7 @@ class Delivery:
             self._heard = set(untold)
             for receipt in new:
                 self._on_receipt(receipt)
-            _, said, _ = self._read_line(outbox)
+            _, said, _ = self._read_lines(outbox)
             fresh, self._said = said[1] and said != self._said, said
         if fresh:
             log.log(*said)
@@ -135,17 +148,25 @@ class Delivery:
         with self._hearing:
             self._heard |= {receipt.end.session_id for receipt in receipts}
 
-    def line(self, outbox: Outbox) -> Line:
-        """The line to the server, as it was last found."""
-        return self._read_line(outbox)[0] if self.is_helped else self._courier.line
+    def tell(self, receipt: Receipt) -> None:
+        """One of the game's own lanes has it; a look for what the helper has done may have found it just before."""
+        with self._hearing:
+            if receipt.end.session_id not in self._heard:
+                self._heard.add(receipt.end.session_id)
+                self._on_receipt(receipt)
 
-    def _read_line(self, outbox: Outbox) -> tuple[Line, list[Any], int]:
-        """The line, what was logged last, and by which helper."""
+    def line(self, name: str, outbox: Outbox) -> Line:
+        """The line to the destination of that name, as a helper last found it."""
+        return self._read_lines(outbox)[0].get(name, Line())
+
+    def _read_lines(self, outbox: Outbox) -> tuple[dict[str, Line], list[Any], int]:
+        """The lines by destination, what was logged last, and by which helper."""
         try:
-            number, online, error, level, message = json.loads(outbox.line_of(self._run()) or "")
-            return Line(online, error), [int(level), str(message)], int(number)
-        except (ValueError, TypeError):
-            return Line(), [logging.NOTSET, ""], 0
+            number, lines, level, message = json.loads(outbox.line_of(self._run()) or "")
+            found = {name: Line(online, error) for name, (online, error) in lines.items()}
+            return found, [int(level), str(message)], int(number)
+        except (ValueError, TypeError, AttributeError):
+            return {}, [logging.NOTSET, ""], 0
 
     def have_helper(self, word: bytes | None = NUDGE) -> None:
         """Say `word` to the helper, or start one. A few milliseconds; never raises an Exception."""
@@ -180,12 +201,11 @@ class Delivery:
             self._remove(path)
             lock.close()
             self._remove(path)
-        has_worked = self._read_line(self._storage.outbox.games)[2] == self._number
+        has_worked = self._read_lines(self._storage.outbox.games)[2] == self._number
         self._failures = 0 if has_worked else self._failures + 1
         return False
 
     def _start(self) -> None:
-        assert self._arguments is not None
         assert self._storage.run_file is not None
         self._end()
         if not self.is_helped:
@@ -198,7 +218,8 @@ class Delivery:
             "run_file": str(run_file),
             "run": self._run(),
             "number": self._number,
-            "destination": self._arguments,
+            "told": self._told,
+            "among": self._among,
         }
         self._process = Process(json.dumps(order).encode() + b"\n", str(run_file.parents[1]), self._search())
 
@@ -241,23 +262,18 @@ class Delivery:
     def let_go(self) -> None:
         """This thread was interrupted, and holds nothing."""
         let_go(self._hearing, self._guard)
-        self._courier.let_go()
 
     def forked(self) -> None:
         """In a forked child: it must not keep the pipe open, which ends with the game."""
         if self._process is not None:
             self._process.close()
 
-    def work_on(self, outbox: Outbox, lock_path: Path | None, run: str) -> None:
+    def work_on(self, outbox: Outbox) -> None:
         """From now on what is ready lies there, if it did not already. Between two turns."""
         if outbox is not self._outbox:  # a helper of the other one has gone, for no fault of its own
             with self._guard:
                 self._outbox, self._failures = outbox, 0
                 self._end()
-        self._courier.work_on(outbox, lock_path, run)
-
-    def close(self) -> None:
-        self._courier.close()
 
 
 def _working_directory() -> str:

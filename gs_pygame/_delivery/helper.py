@@ -1,9 +1,9 @@
 """What the helper process does: it delivers from the outbox, from the first ready end until the game has gone.
 
-    game: Delivery  == words, a line each ==>  helper: Courier  == requests ==>  the server
+    game: Delivery  == words, a line each ==>  helper: a courier for each destination  == requests ==>  servers
           ^                                       |
           |                                       v
-          +---- receipts, the line (looked for) ---- the outbox
+          +---- receipts, the lines (looked for) ---- the outbox
 
 It leaves by itself when there has been nothing to do for a while, and the game starts another for the next end.
 Whether it is there the game sees by its presence, a lock beside the run file. It frees that first, looks for ends once
@@ -20,8 +20,9 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,8 +35,9 @@ from .._disk.lock import FileLock
 from .._disk.outbox import Outbox
 from .._disk.place import Place
 from .._disk.runs import recover_dead_runs
+from .._disk.storage import delivery_lock
 from ..destinations import Destination, Outcome
-from ..destinations.gamesparks import GameSparks
+from ..destinations._telling import made
 from .courier import Courier, Line
 from .gently import Gently
 from .process import NUDGE, STOP
@@ -103,17 +105,24 @@ class _Ears(logging.Handler):
 
 
 def serve(
-    pipe: IO[bytes], gently: Gently, outbox: str, run_file: str, run: str, number: int, destination: dict[str, Any]
+    pipe: IO[bytes],
+    gently: Gently,
+    outbox: str,
+    run_file: str,
+    run: str,
+    number: int,
+    told: dict[str, dict[str, Any]],
+    among: list[str],
 ) -> None:
-    """Be the helper of the game whose `run` that is, its `number`th. `destination`: the arguments of GameSparks."""
+    """Be the helper of the game whose `run` that is, its `number`th. `told`: of the destinations to deliver to, by
+    their names; `among`: the names of all that the game has."""
     presence = Presence(Path(run_file))
     if presence.begin():
         ears = _Ears(pipe, presence)
         logging.getLogger("gs_pygame").addHandler(ears)
+        destinations = [_Gentle(gently if n == 0 else Gently(), name, told[name]) for n, name in enumerate(told)]
         try:
-            _Helper(
-                ears, presence, Path(outbox), Path(run_file), run, number, _Gentle(gently, GameSparks(**destination))
-            ).run()
+            _Helper(ears, presence, Path(outbox), Path(run_file), run, number, destinations, among).run()
         except _CannotSend as error:
             _say_why_not(Path(outbox), run, number, error)
         presence.end()
@@ -124,29 +133,90 @@ class _CannotSend(BaseException):
 
 
 class _Gentle:
-    """A destination, gently."""
+    """A destination, gently. It is made at the first end: most helpers of killed games send nothing."""
 
-    def __init__(self, gently: Gently, destination: Destination) -> None:
+    def __init__(self, gently: Gently, name: str, told: dict[str, Any]) -> None:
+        self.name = name
+        self.batch_size: int = told["batch_size"]
         self._gently = gently
-        self._destination = destination
-        self.name, self.batch_size, self.close = destination.name, destination.batch_size, destination.close
+        self._told = told
+
+    @cached_property
+    def _destination(self) -> Destination:
+        try:
+            import gs_pygame.destinations._http  # noqa: F401
+
+            return made(self._told)
+        except Exception as error:  # a module of the game's may raise anything
+            raise _CannotSend(error) from error
 
     def deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
-        return self._gently.call(self._deliver, ends)
+        return self._gently.call(lambda: self._destination.deliver(ends))
 
-    def _deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
-        try:
-            import gs_pygame.destinations._http  # noqa: F401 - only now: most helpers of killed games send nothing
-        except ImportError as error:
-            raise _CannotSend(error) from error
-        return self._destination.deliver(ends)
+    def close(self) -> None:
+        if "_destination" in self.__dict__:
+            self._destination.close()
 
 
 def _say_why_not(path: Path, run: str, number: int, error: _CannotSend) -> None:
     """For the game to log, which delivers by itself after a second one. The number is none of a helper that works."""
     why = f"gs_pygame: a helper process cannot deliver for the game, which does so by itself: {error}"
     with closing(Outbox(path)) as outbox:
-        outbox.say_line(run, json.dumps([-number, None, None, logging.WARNING, why]))
+        outbox.say_line(run, json.dumps([-number, {}, logging.WARNING, why]))
+
+
+class _Lane:
+    """The way to one destination, in a thread of its own. `delay`: what its last turn asked for."""
+
+    def __init__(self, courier: Courier, may_send: Callable[[], bool], on_turn: Callable[[], None]) -> None:
+        self.courier = courier
+        self.failed: BaseException | None = None
+        self._may_send = may_send
+        self._on_turn = on_turn
+        self._bell = threading.Event()
+        self._delay: float | None = 0.0
+        self._give_up: float | None = None  # time.monotonic(); None while the game plays
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    @property
+    def is_busy(self) -> bool:
+        return self._delay is not None or self._bell.is_set()
+
+    def wake(self, nudged: bool) -> None:
+        if nudged:
+            self.courier.nudge()
+        self._bell.set()
+
+    def finish(self, give_up: float) -> None:
+        """The game has gone: go on as long as there is something to deliver, and time for it."""
+        self._give_up = give_up
+        self._bell.set()
+
+    def join(self) -> None:
+        self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            while not self._is_done():
+                self._bell.clear()
+                self._delay = self.courier.turn()
+                self._on_turn()
+                longest = LOOK_IN_PLAY if self._give_up is None else HELPER_TURN_WAIT
+                if not self._is_done():
+                    self._bell.wait(longest if self._delay is None else min(longest, self._delay))
+        except BaseException as error:  # noqa: BLE001 - for the main thread
+            self.failed = error
+
+    def _is_done(self) -> bool:
+        """What cannot be delivered now, the next start does; what another delivers, that one."""
+        if self._give_up is None or self._bell.is_set():
+            return False
+        if self._delay is None or self.courier.is_second or not self._may_send():
+            return True
+        return time.monotonic() + self._delay >= self._give_up
 
 
 class _Helper:
@@ -158,7 +228,8 @@ class _Helper:
         run_file: Path,
         run: str,
         number: int,
-        destination: Destination,
+        destinations: Sequence[Destination],
+        among: list[str],
     ) -> None:
         self._ears = ears
         self._presence = presence
@@ -166,40 +237,58 @@ class _Helper:
         self._run_file = run_file
         self._run = run
         self._number = number
-        self._line = ""
+        self._among = among
+        self._said = ""
         self._gone = False
         threading.Thread(target=self._watch, daemon=True).start()
         self._choice = consent.from_outside(path.parent)
         os.stat(path)  # raises if somebody removed it, who does not want it to be made again
         self._place = Place(str(path))
         self._outbox = Outbox(path)
-        self._courier = Courier(
+        self._lines = {destination.name: Line() for destination in destinations}
+        self._lanes = [self._lane(destination) for destination in destinations]
+
+    def _lane(self, destination: Destination) -> _Lane:
+        name = destination.name
+        courier = Courier(
             self._outbox,
             destination,
             SystemClock(),
             Backoff(random.random),
-            path.with_name("delivery.lock"),
+            delivery_lock(self._path.parent, name),
             may_send=self._may_send,
             on_receipt=lambda receipt: None,
             on_rest=lambda: None,
             lock_wait=HELPER_TURN_WAIT,
-            run=run,
-            on_line=self._say_line,
+            run=self._run,
+            on_line=lambda line: self._say_line(name, line),
+            among=self._among,
         )
+        return _Lane(courier, self._may_send, lambda: self._look_at_line(name, courier.line))
 
     def run(self) -> None:
         """While the game plays, and AFTER_THE_EXIT seconds longer."""
+        for lane in self._lanes:
+            lane.start()
         busy = time.monotonic()
         while self._may_send() and not self._gone:
-            delay = self._turn()
-            if delay is not None or self._ears.bell.is_set():
+            self._look_for_failure()
+            if self._ears.bell.is_set() or any(lane.is_busy for lane in self._lanes):
                 busy = time.monotonic()
             elif time.monotonic() - busy > HELPER_IDLE and self._may_go():
                 return
-            self._ears.bell.wait(LOOK_IN_PLAY if delay is None else min(LOOK_IN_PLAY, delay))
-            self._ears.bell.clear()
+            if self._ears.bell.wait(LOOK_IN_PLAY):
+                self._ears.bell.clear()
+                nudged, self._ears.nudged = self._ears.nudged, False
+                for lane in self._lanes:
+                    lane.wake(nudged)
         if self._gone and self._may_send():
             self._finish()
+
+    def _look_for_failure(self) -> None:
+        for lane in self._lanes:
+            if lane.failed:
+                raise lane.failed
 
     def _watch(self) -> None:
         """Have it end in time, whatever it is waiting for."""
@@ -214,28 +303,27 @@ class _Helper:
         self._presence.end()
         os._exit(0)
 
-    def _turn(self) -> float | None:
-        if self._ears.nudged:
-            self._ears.nudged = False
-            self._courier.nudge()
-        delay = self._courier.turn()
-        line = self._courier.line
-        if self._words(line) != self._line and self._may_send():
+    def _look_at_line(self, name: str, line: Line) -> None:
+        self._lines[name] = line
+        words = self._words()
+        if words != self._said and self._may_send():
             with contextlib.suppress(OutboxError):  # of a full disk; the next one is as good
-                self._say_line(line)
-            self._line = self._words(line)
-        return delay
+                self._outbox.say_line(self._run, words)
+            self._said = words
 
-    def _say_line(self, line: Line) -> None:
-        self._outbox.say_line(self._run, self._words(line))
+    def _say_line(self, name: str, line: Line) -> None:
+        self._lines[name] = line
+        self._outbox.say_line(self._run, self._words())
 
-    def _words(self, line: Line) -> str:
-        return json.dumps([self._number, line.online, line.last_error, *self._ears.said])
+    def _words(self) -> str:
+        lines = {name: (line.online, line.last_error) for name, line in self._lines.items()}
+        return json.dumps([self._number, lines, *self._ears.said])
 
     def _may_go(self) -> bool:
         """Nobody is there any more, as the game sees it; so whether something has come just before."""
         self._presence.end()
-        return not self._outbox.ready(1) or not self._presence.begin()
+        is_ready = any(self._outbox.queue(name, self._among).ready(1) for name in self._lines)
+        return not is_ready or not self._presence.begin()
 
     def _may_send(self) -> bool:
         """Whether the player consents, and the outbox is the file that lies there now: the game may have gone on with
@@ -261,12 +349,14 @@ class _Helper:
         one."""
         give_up = time.monotonic() + AFTER_THE_EXIT
         recover_dead_runs(self._outbox, self._run_file.parent)
-        while self._may_send() and (delay := self._turn()) is not None and time.monotonic() + delay < give_up:
-            if self._courier.is_second:
-                break
-            time.sleep(min(delay, HELPER_TURN_WAIT))
-        self._outbox.prune()
-        self._courier.close()
+        for lane in self._lanes:
+            lane.finish(give_up)
+        for lane in self._lanes:
+            lane.join()
+            lane.courier.close()
+        self._look_for_failure()
+        self._outbox.prune(self._among)
+        self._outbox.close()
         for path in self._run_file.parent.glob("*.helper"):
             left = Presence(path)  # perhaps by one that was killed
             if left.begin(patience=0.0):

@@ -1,15 +1,16 @@
-"""What is kept goes out: the turns of the courier's thread, which may wait for the disk as well as for the network.
+"""What is kept goes out: to each destination by a helper, or in a lane of the game's own.
 
-In each turn the disk is flushed and kept in order if that is due, since nobody else may wait for it; then what is ready
-is delivered. The game's thread says here that it waits for that, or leaves.
+A thread that may wait for the disk keeps that in order, and the helper at work. The game's thread says here that it
+waits for what is to go out, or leaves.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 
 from .._base.clocks import Backoff, Clock, Instant
 from .._base.errors import OutboxError
@@ -19,18 +20,19 @@ from .._base.threads import Bell
 from .._disk.consent import Choice
 from .._disk.failover import Failover
 from .._disk.journal import Journal
-from .._disk.outbox import Receipt
+from .._disk.outbox import Outbox, Receipt
 from .._disk.storage import Storage
-from .._settings import Settings
 from ..destinations import Destination
-from .courier import Courier
+from ..destinations._telling import Known
+from .courier import Courier, Line
 from .delivery import Delivery
+from .lane import Lane
 from .receipts import Receipts
 
 
 class Sending:
-    """Of one engine, whose are `storage`, `journal`, `failover` and `lock`. `destination`: the game's own; None for
-    GameSparks, as `settings` say, to which a helper process may deliver. `on_moved`: called when the outbox has moved.
+    """Of one engine, whose are `storage`, `journal`, `failover` and `lock`. `destinations`: all of the game's.
+    `on_moved`: called when the outbox has moved.
 
     `dirty`: something was written that a power cut would take. `heeded`: the player's choice, as it is followed.
     Nothing is sent before `recovered` has been called.
@@ -39,8 +41,7 @@ class Sending:
     def __init__(
         self,
         clock: Clock,
-        destination: Destination | None,
-        settings: Settings,
+        destinations: Sequence[Known],
         choice: Choice,
         storage: Storage,
         journal: Journal,
@@ -65,22 +66,43 @@ class Sending:
         self._leaving = False
         self._left = False
         self._progress = Bell()
-        courier = Courier(
-            storage.outbox.couriers,
-            settings.gamesparks if destination is None else destination,
-            clock,
-            Backoff(random.random),
-            storage.delivery_lock,
-            lambda: self._searched and choice.may_send() and not self._leaving,
+        self._open = [None] * (len(destinations) + 1)  # of the threads that may still use the outbox
+        self._among = tuple(known.name for known in destinations)
+        told = {
+            known.name: {"batch_size": known.destination.batch_size, **known.told}
+            for known in destinations
+            if known.told
+        }
+        self.delivery = Delivery(
+            storage,
+            lambda: journal.run,
+            told,
+            self._among,
+            choice.may_send,
             self._on_receipt,
             self._progress.ring,
+            self._look_in_lanes,
+        )
+        self._lanes = [self._lane(known.destination) for known in destinations]
+        self._worker = clock.worker("disk", self._turn, self._closed)
+
+    def _lane(self, destination: Destination) -> Lane:
+        storage, journal, choice, name = self._storage, self._journal, self._choice, destination.name
+        courier = Courier(
+            storage.outbox.couriers,
+            destination,
+            self._clock,
+            Backoff(random.random),
+            storage.delivery_lock(name),
+            lambda: self._searched and choice.may_send() and not self._leaving,
+            self.delivery.tell,
+            self._progress.ring,
             run=journal.run,
+            among=self._among,
         )
-        arguments = asdict(settings.gamesparks) if destination is None else None
-        self.delivery = Delivery(
-            courier, storage, lambda: journal.run, arguments, choice.may_send, self._on_receipt, self._progress.ring
-        )
-        self._worker = clock.worker("courier", self._turn, self.delivery.close)
+        is_helped = partial(self.delivery.helps, name)
+        report, run = self._failover.report, lambda: journal.run
+        return Lane(name, courier, self._clock, storage, run, is_helped, report, self._closed)
 
     def _turn(self) -> float | None:
         try:
@@ -96,14 +118,29 @@ class Sending:
             return HEARTBEAT
 
     def _keep_house(self) -> None:
-        if self._failover.turn():
-            self._on_moved()
+        if self._failover.watch(self._clock.now()):
+            with ExitStack() as still:
+                for lane in self._lanes:
+                    still.enter_context(lane.turning)
+                if self._failover.turn():
+                    self._on_moved()
+            self._look_in_lanes()
         outbox = self._storage.outbox.couriers
-        self.delivery.work_on(outbox, self._storage.delivery_lock, self._journal.run)
+        self.delivery.work_on(outbox)
         self._failover.make_room()
-        outbox.prune()
+        outbox.prune(self._among)
         outbox.sync()
         outbox.hold_reserve()
+
+    def _look_in_lanes(self) -> None:
+        for lane in self._lanes:
+            lane.look()
+
+    def _closed(self) -> None:
+        """One thread uses the outbox no more; the last one closes the connection that they share."""
+        self._open.pop()
+        if not self._open:
+            self._storage.outbox.couriers.close()
 
     def _on_receipt(self, receipt: Receipt) -> None:
         self._receipts.add(receipt)
@@ -119,11 +156,14 @@ class Sending:
         """There is something new."""
         self.delivery.look()
         self._worker.wake()
+        self._look_in_lanes()
 
     def nudge(self) -> None:
         """There is hope: try at once."""
         self.delivery.nudge()
         self._worker.wake()
+        for lane in self._lanes:
+            lane.nudge()
 
     def beat(self, at: Instant) -> None:
         """The disk is flushed once a beat, not with every write: that slows the next write in a frame."""
@@ -143,7 +183,7 @@ class Sending:
         self.delivery.know(receipts)
         self._searched = True
         self.dirty = True
-        self._worker.wake()
+        self.look()
 
     def heed(self, choice: Consent) -> None:
         """That is what the player has chosen: whether what is kept may be sent."""
@@ -151,12 +191,25 @@ class Sending:
             self.heeded = choice
             if choice != "granted":
                 self.delivery.stop()
-            self._worker.wake()
+            self.look()
 
     def farewell(self) -> None:
         """The game may go at any moment, without a word."""
         if self._unsent():
             self.delivery.have_helper()
+
+    def lines(self, outbox: Outbox) -> dict[str, Line]:
+        """The line to each destination, as it was last found."""
+        return {
+            lane.name: self.delivery.line(lane.name, outbox) if self.delivery.helps(lane.name) else lane.line
+            for lane in self._lanes
+        }
+
+    def let_go(self) -> None:
+        """This thread was interrupted, and holds nothing."""
+        self.delivery.let_go()
+        for lane in self._lanes:
+            lane.let_go()
 
     def _unsent(self) -> bool:
         """Whether something is unsent, and may be sent."""
@@ -170,13 +223,13 @@ class Sending:
     def flush(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until nothing is ready. The caller's thread waits."""
         deadline = self._clock.now().elapsed + timeout
-        self.delivery.nudge()
+        self.nudge()
         while True:
-            self._worker.wake()
+            self.look()
             try:
                 with self._lock:
                     outbox = self._storage.outbox
-                    done = not self._journal and not outbox.games.ready(1)
+                    done = not self._journal and not outbox.games.is_ready()
                 if done:
                     if self._searched:
                         self.delivery.hear(outbox.couriers)
@@ -193,6 +246,8 @@ class Sending:
         with `all_of_us`, by a helper."""
         self._leaving = True
         self._worker.stop(0.0)
+        for lane in self._lanes:
+            lane.worker.stop(0.0)
         if all_of_us:
             self.delivery.stop()
 

@@ -1,8 +1,9 @@
-"""The turn to deliver: one holder for an outbox, over all copies of the game, and none that has come to a stop.
+"""The turn to deliver: one holder for a destination, over all copies of the game, and none that has come to a stop.
 
-The turn is a lock on a file, `delivery.lock`, into which its holder writes the time once a second. A holder that is
-stopped, or hangs, keeps its lock; so who finds the time too old goes on with the next generation of the file,
-`delivery.1.lock`. The newest generation that lies there is the one that counts, and each holder looks before it sends.
+The turn is a lock on a file, `delivery-gamesparks.lock`, into which its holder writes the time once a second. A holder
+that is stopped, or hangs, keeps its lock; so who finds the time too old goes on with the next generation of the file,
+`delivery-gamesparks.1.lock`. The newest generation that lies there is the one that counts, and each holder looks before
+it sends.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Turn:
         return max(self._numbers(), default=0)
 
     def _numbers(self) -> set[int]:
-        names = [path.stem.partition(".")[2] or "0" for path in self.path.parent.glob(f"{self.path.stem}*.lock")]
+        names = [path.stem.partition(".")[2] or "0" for path in self.path.parent.glob(f"{self.path.stem}.*lock")]
         return {int(name) for name in names if name.isdecimal()}
 
     def _file(self, number: int) -> Path:

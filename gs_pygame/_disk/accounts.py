@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +24,13 @@ UNION ALL SELECT 'open', count(*) FROM sessions WHERE state = 'open'
 UNION ALL SELECT 'newest', ({NEWEST})
 """  # one statement: all of it is of the same moment
 
+_TO = "to:"
+"""What begins the counters of one destination: `to:NAME:delivered`, `rejected`, and `dropped`."""
+
 _COUNTS = f"""
 {_TOTALS}
+UNION ALL SELECT '{_TO}' || destination || ':settled', count(*) FROM progress JOIN sessions USING (number, session_id)
+    WHERE sessions.state = 'ready' AND progress.state != 'ready' GROUP BY destination
 UNION ALL SELECT 'state:' || state, count(*) FROM sessions GROUP BY state
 UNION ALL SELECT 'oldest', min(started_at + wall) FROM sessions WHERE number IN (
     SELECT min(number) FROM sessions WHERE state IN ('waiting', 'ready') GROUP BY state
@@ -33,9 +39,19 @@ UNION ALL SELECT 'oldest', min(started_at + wall) FROM sessions WHERE number IN 
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one destination has got of the sessions, and what is still to go there."""
+
+    ready: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What lies in the outbox, and what has become of this installation's sessions, as Status has it. `oldest` is
-    Unix time in seconds.
+    Unix time in seconds; `shares`: by destination, of which something is known.
     """
 
     started: int
@@ -46,6 +62,10 @@ class Counts:
     delivered: int
     dropped: dict[str, int]
     oldest: float | None
+    shares: dict[str, Share]
+
+    def share(self, destination: str) -> Share:
+        return self.shares.get(destination, Share(ready=self.ready))
 
 
 class Accounts:
@@ -69,6 +89,10 @@ class Accounts:
             by,
         )
 
+    def count_for(self, destination: str, what: str, by: int = 1) -> None:
+        """`what`: delivered, rejected or dropped."""
+        self.count(f"{_TO}{destination}:{what}", by)
+
     def installation(self) -> str:
         """The anonymous id of this installation, made when it is first asked for. Never kept in memory: a denial in
         another copy of the game ends the installation."""
@@ -78,6 +102,19 @@ class Accounts:
             self._database.change("INSERT OR IGNORE INTO meta VALUES ('installation_id', ?)", made)
             found = self.get("installation_id")
         return str(found)
+
+    def destinations(self) -> list[str]:
+        """The names of those that the game sends to, as it said last; none before it has."""
+        try:
+            names = json.loads(self.get("destinations"))
+        except (TypeError, ValueError, RecursionError):
+            return []
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+    def note_destinations(self, names: Sequence[str]) -> None:
+        """For whoever delivers from outside, which knows no settings of the game's."""
+        if self.destinations() != list(names):
+            self.put("destinations", _json(names))
 
     def newest(self) -> int:
         return int(self._database.read(NEWEST)[0][0])
@@ -122,6 +159,7 @@ class Accounts:
             delivered=totals.get("delivered", 0),
             dropped=_dropped(totals),
             oldest=totals["oldest"],
+            shares=_shares(totals),
         )
 
     def missing(self) -> int:
@@ -138,3 +176,15 @@ def _started(totals: dict[str, int]) -> int:
 
 def _dropped(totals: dict[str, int]) -> dict[str, int]:
     return {key.partition(":")[2]: count for key, count in totals.items() if key.startswith("dropped:")}
+
+
+def _shares(totals: dict[str, int]) -> dict[str, Share]:
+    keys = [key.removeprefix(_TO).rpartition(":") for key in totals if key.startswith(_TO)]
+    found: dict[str, dict[str, int]] = {}
+    for name, _, what in keys:
+        found.setdefault(name, {})[what] = totals[f"{_TO}{name}:{what}"]
+    ready = totals.get("state:ready", 0)
+    return {
+        name: Share(ready - of.get("settled", 0), of.get("delivered", 0), of.get("rejected", 0), of.get("dropped", 0))
+        for name, of in found.items()
+    }

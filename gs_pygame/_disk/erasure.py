@@ -50,7 +50,8 @@ def _is_erased(path: Path) -> bool:
     try:
         with closing(looked_into(path)) as db, translated():
             rows = (
-                "SELECT EXISTS (SELECT 1 FROM sessions) OR EXISTS (SELECT 1 FROM meta WHERE key != 'dropped:consent')"
+                "SELECT EXISTS (SELECT 1 FROM sessions) OR EXISTS (SELECT 1 FROM progress) "
+                "OR EXISTS (SELECT 1 FROM meta WHERE key != 'dropped:consent')"
             )
             return not db.execute(rows).fetchone()[0]
     except OutboxError:

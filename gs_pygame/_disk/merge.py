@@ -36,8 +36,18 @@ def bring_home(old: Outbox, run_there: str, outbox: Outbox, run: str) -> None:
             elif row["state"] != "delivered" or not old.durable:
                 player_id = None if row["player_id"] == installation else row["player_id"]
                 _end_again(row, player_id, known["number"] if known else 0, outbox, run)
+        _bring_progress(old, outbox)
         if same:
             outbox.account_for_merge(old.counts())
+
+
+def _bring_progress(old: Outbox, outbox: Outbox) -> None:
+    """What a destination has settled of ends that others have still to settle."""
+    if progress := old.rows("progress"):
+        numbers = {row["session_id"]: row["number"] for row in outbox.rows("sessions", "number, session_id")}
+        for row in progress:
+            if row["session_id"] in numbers:
+                outbox.adopt("progress", {**row, "number": numbers[row["session_id"]]})
 
 
 def _end_again(row: dict[str, Any], player_id: str | None, known_number: int, outbox: Outbox, run: str) -> None:

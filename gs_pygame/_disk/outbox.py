@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from .._player.lifecycle import Progress
 from .accounts import Accounts
 from .database import Database
 from .opening import opened
+from .queue import Queue
 from .rows import END_COLUMNS, end_of, is_sound, response_of
-from .schema import INSTALLATION, NEWEST, ORDER, UNTOLD
+from .schema import INSTALLATION, UNTOLD
 from .upkeep import Upkeep
 
 MAX_LINES = 8
@@ -33,7 +34,7 @@ _ROW = 256
 _END = len(END_COLUMNS.split(", "))
 """Where the installation stands in what is read of an end."""
 
-_FIRST = f"number = (SELECT number FROM sessions WHERE state = ? AND session_id = ? ORDER BY {ORDER} LIMIT 1)"
+_FIRST = "number = (SELECT number FROM sessions WHERE state = ? AND session_id = ? ORDER BY number LIMIT 1)"
 
 _UNTOLD = f"FROM sessions INDEXED BY untold WHERE {UNTOLD}"
 
@@ -45,16 +46,6 @@ class Numbered:
     number: int
     previous_id: str | None
     player_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A ready end, its record with the server, and where it lies."""
-
-    end: End
-    strikes: int
-    passes: int
-    row: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +81,7 @@ class Outbox:
         self.hold_reserve, self.wait_at_most = database.hold_reserve, database.wait_at_most
         upkeep = Upkeep(database, self._accounts)
         self.counts, self.prune, self.erase = self._accounts.counts, upkeep.prune, upkeep.erase
+        self.destinations, self.note_destinations = self._accounts.destinations, self._accounts.note_destinations
         self.adopt, self.take_in, self.rows = upkeep.adopt, upkeep.take_in, database.rows
         self.account_for_merge, self.account_for_damage = upkeep.account_for_merge, upkeep.account_for_damage
         self.copy_to, self.move_all = database.copy_to, database.move_all
@@ -140,9 +132,9 @@ class Outbox:
             player_id = player_id or self.installation_id
             size = len(script_data) + len(about) + _ROW
             self._database.change(
-                "INSERT INTO sessions (number, place, session_id, run, state, bytes, previous_id, player_id, "
-                "started_at, script_data, about) VALUES (?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?)",
-                *(number, number, session_id, run, size, previous_id, player_id, started_at, script_data, about),
+                "INSERT INTO sessions (number, session_id, run, state, bytes, previous_id, player_id, "
+                "started_at, script_data, about) VALUES (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?)",
+                *(number, session_id, run, size, previous_id, player_id, started_at, script_data, about),
             )
         if not self.durable:
             number = self._known[session_id] = known_number
@@ -220,28 +212,18 @@ class Outbox:
         one = "EXISTS (SELECT 1 FROM sessions WHERE state = ?)"
         return bool(self._database.read(f"SELECT {one} OR {one}", "ready", "waiting")[0][0])
 
-    def ready(self, limit: int) -> list[Queued]:
-        """The next ends to go, first in first out. One that makes no sense is set aside: it would be first for ever."""
-        query = (
-            f"SELECT {END_COLUMNS}, {INSTALLATION}, strikes, passes, number FROM sessions WHERE state = 'ready' "
-            f"ORDER BY {ORDER} LIMIT ?"
-        )
-        while True:
-            queue, senseless = [], []
-            for row in self._database.read(query, limit):
-                *_, strikes, passes, number = row
-                end = self._end(row)
-                if is_sound(end) and type(strikes) is type(passes) is int:
-                    queue.append(Queued(end, strikes, passes, number))
-                else:
-                    senseless.append(number)
-            if not senseless:
-                return queue
-            self._set_aside(senseless)
+    def is_ready(self) -> bool:
+        """Whether there is an end that not all have settled."""
+        return bool(self._database.read("SELECT EXISTS (SELECT 1 FROM sessions WHERE state = 'ready')")[0][0])
 
-    def is_ready(self, session_id: str) -> bool:
-        """Whether this end is still to go: it may have been erased, or delivered."""
-        return bool(self._database.read(f"SELECT 1 FROM sessions WHERE {_FIRST}", "ready", session_id))
+    def ready(self, limit: int) -> list[End]:
+        """The next ends that not all have settled, in the order in which they began."""
+        query = f"SELECT {END_COLUMNS}, {INSTALLATION} FROM sessions WHERE state = 'ready' ORDER BY number LIMIT ?"
+        return [end for row in self._database.read(query, limit) if is_sound(end := self._end(row))]
+
+    def queue(self, name: str, among: Sequence[str]) -> Queue:
+        """What is to go to the destination of that name, one of `among`."""
+        return Queue(self._database, self._accounts, self._end, self._set_aside, name, among)
 
     def _set_aside(self, senseless: list[int]) -> None:
         with self.transaction():
@@ -260,37 +242,18 @@ class Outbox:
         return replace(end, number=self._known.get(end.session_id) or None, counters=None)
 
     def deliver(self, session_id: str, response: EndSessionResponse, run: str = "") -> None:
-        """The server has it: the end becomes a receipt, of which `run` is to tell its game."""
-        self._settle(session_id, "delivered", response.to_json(), run)
-
-    def deliver_all(self, delivered: list[tuple[Queued, EndSessionResponse]], run: str) -> None:
-        """As `deliver` for each, in as little time as can be: meanwhile a frame may wait."""
-        values = [(response.to_json(), run, queued.row, queued.end.session_id) for queued, response in delivered]
-        sql = (
-            "UPDATE sessions SET state = 'delivered', answer = ?, run = ? "
-            "WHERE number = ? AND session_id = ? AND state = 'ready'"
-        )
-        with self.transaction():
-            self._accounts.count("delivered", self._database.change_many(sql, values))
+        """All have it: the end becomes a receipt, of which `run` is to tell its game."""
+        self._settle(session_id, "delivered", response.to_json(), run, 0)
 
     def reject(self, session_id: str, error: str) -> None:
-        """The server refused it for good: it is kept, with the server's words."""
-        self._settle(session_id, "rejected", error, "")
+        """It was refused for good: it is kept, with the words of who did."""
+        self._settle(session_id, "rejected", error, "", None)
 
-    def _settle(self, session_id: str, state: str, answer: str, run: str) -> None:
+    def _settle(self, session_id: str, state: str, answer: str, run: str, told: int | None) -> None:
         with self.transaction():
-            sql = f"UPDATE sessions SET state = ?, answer = ?, run = ? WHERE {_FIRST}"
-            if self._database.change(sql, state, answer, run, "ready", session_id):
+            sql = f"UPDATE sessions SET state = ?, answer = ?, run = ?, told = ? WHERE {_FIRST}"
+            if self._database.change(sql, state, answer, run, told, "ready", session_id):
                 self._accounts.count(state)
-
-    def strike(self, session_id: str, strikes: int) -> None:
-        """Remember how many server errors in a row this end has met."""
-        self._database.change(f"UPDATE sessions SET strikes = ? WHERE {_FIRST}", strikes, "ready", session_id)
-
-    def send_to_back(self, session_id: str) -> None:
-        """Others were delivered where this end meets errors: it goes last, with a clean slate."""
-        sql = f"UPDATE sessions SET strikes = 0, passes = passes + 1, place = ({NEWEST}) WHERE {_FIRST}"
-        self._database.change(sql, "ready", session_id)
 
     def untold(self, run: str = "", alive: Collection[str] = ()) -> list[Receipt]:
         """Receipts that on_delivered has not been called for, oldest first: from now on `run` is to do it. Not those

@@ -90,7 +90,7 @@ def _carry_over(damaged: Path, outbox: Outbox) -> None:
     _lengthen(damaged)
     with closing(sqlite3.connect(damaged, isolation_level=None)) as old:
         old.text_factory = lambda data: data.decode("utf-8", "replace")
-        for table in ("meta", "sessions"):
+        for table in ("meta", "sessions", "progress"):
             for row in _readable(old, table):
                 try:
                     outbox.adopt(table, row)

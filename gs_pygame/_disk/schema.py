@@ -13,9 +13,6 @@ VERSION = 1
 
 INDEX = "sessions_queue"
 
-ORDER = "place, passes, number"
-"""Of the queue: first in first out. Who was sent to the back comes after all that there were."""
-
 FURTHEST = 2**52
 """The number of no session: what says that it is more is damage, and is not counted on from. Half of what all readers
 of JSON agree on."""
@@ -26,29 +23,37 @@ NEWEST = f"SELECT coalesce(max(number), 0) FROM sessions WHERE number < {FURTHES
 INSTALLATION = "(SELECT value FROM meta WHERE key = 'installation_id')"
 """Read in one statement with the sessions that are its: another copy may end it, and begin the next."""
 
-UNTOLD = "state = 'delivered' AND told = 0"
+UNTOLD = "told = 0"
 """Of a session: its receipt is to be told to the game."""
 
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     # One row for each session, from its start to its receipt; what follows `started_at` says how far it has got.
-    # `place`: its own number, or if it was sent to the back of the queue, the number of the newest session then.
-    # `strikes`: server errors (5xx) in a row; `passes`: how often others were let pass because of them.
-    # `told`: 0 while on_delivered has not been called for a receipt.
+    # `answer`: what the first destination said; `told`: 0 while on_delivered has not been called for that, then 1.
     """
     CREATE TABLE sessions (
         number INTEGER PRIMARY KEY, session_id TEXT NOT NULL, run TEXT NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('open', 'waiting', 'ready', 'delivered', 'rejected')),
-        place INTEGER NOT NULL, passes INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL,
-        strikes INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0, previous_id TEXT,
+        bytes INTEGER NOT NULL, told INTEGER, previous_id TEXT,
         player_id TEXT NOT NULL, started_at REAL NOT NULL, active REAL NOT NULL DEFAULT 0, wall REAL NOT NULL DEFAULT 0,
         reason TEXT NOT NULL DEFAULT 'abnormal',
         script_data TEXT NOT NULL, about TEXT NOT NULL, counters TEXT, answer TEXT
     )
     """,
     # Backwards, since then what becomes ready lies beside what was open: a frame changes one page less.
-    f"CREATE INDEX {INDEX} ON sessions (state DESC, place, passes, number, bytes)",
+    f"CREATE INDEX {INDEX} ON sessions (state DESC, number, bytes)",
     f"CREATE INDEX untold ON sessions (run) WHERE {UNTOLD}",
+    # How far one destination has got with a ready end, if anything has happened; most ends have no row.
+    # `place`: the end's number, or if it was sent to the back of the queue, that of the newest session then.
+    # `strikes`: server errors (5xx) in a row; `passes`: how often others were let pass because of them.
+    """
+    CREATE TABLE progress (
+        destination TEXT NOT NULL, number INTEGER NOT NULL, session_id TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('ready', 'delivered', 'rejected')),
+        place INTEGER NOT NULL, passes INTEGER NOT NULL, strikes INTEGER NOT NULL, answer TEXT,
+        PRIMARY KEY (destination, number)
+    ) WITHOUT ROWID
+    """,
 )
 
 

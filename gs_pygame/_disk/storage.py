@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._base.errors import OutboxError
+from .._base.errors import OutboxBusyError, OutboxError
 from .._base.log import log
 from .._base.patience import KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
 from .lock import FileLock
@@ -20,6 +21,10 @@ from .salvage import open_or_replace
 
 OUTBOX = "outbox.sqlite3"
 """The file's name in the data folder."""
+
+
+def delivery_lock(folder: Path, destination: str) -> Path:
+    return folder / f"delivery-{destination}.lock"
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,16 @@ class Connections:
 
 
 class Storage:
-    """What lies in `folder`. `outbox` is replaced as a whole when it moves (see _failover), under the engine's lock;
-    whoever uses another thread's connection would wait for that thread. `installation_id` is what the outbox says: a
-    disk that fails may not say it any more.
+    """What lies in `folder`. `among`: the destinations of the game.
+
+    `outbox` is replaced as a whole when it moves (see _failover), under the engine's lock; whoever uses another
+    thread's connection would wait for that thread. `installation_id` is what the outbox says: a disk that fails may not
+    say it any more.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, among: Sequence[str] = ()) -> None:
         self._folder = folder
+        self._among = tuple(among)
         self._path = folder / OUTBOX
         self._files = [f"{self._path}{suffix}" for suffix in FILES]
         self._runs = folder / "runs"
@@ -73,6 +81,8 @@ class Storage:
             opened.append(open_or_replace(self._path, self._runs, self._games))
             opened += opened[0].another(KEEPER_PATIENCE), opened[0].another()
             self.installation_id = opened[0].installation_id
+            with suppress(OutboxBusyError):
+                opened[0].note_destinations(self._among)
             assert self.run_file is not None
             self._place = Place(*self._files, str(self.run_file.path))
             return Connections(*opened)
@@ -142,9 +152,9 @@ class Storage:
         """The folder of run files; None while nothing of theirs could be recovered."""
         return self._runs if self.durable else None
 
-    @property
-    def delivery_lock(self) -> Path | None:
-        return self._folder / "delivery.lock" if self.durable else None
+    def delivery_lock(self, destination: str) -> Path | None:
+        """Of the turn to deliver there; None while nobody else could."""
+        return delivery_lock(self._folder, destination) if self.durable else None
 
     def look(self) -> None:
         """See whether the files that are open still lie there: what is written to others, nobody will find. A disk that

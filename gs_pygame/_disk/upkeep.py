@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from .._base.errors import OutboxBusyError, OutboxDiskError
 from .._base.patience import HELPER_PATIENCE
 from .accounts import Accounts, Counts
 from .database import Database
+from .queue import conclude
 from .rows import END_COLUMNS, end_of, is_sound
-from .schema import ORDER
 
 MAX_ENDS = 10_000
 """Ends kept at most: a session every ten minutes for 70 days without a network."""
@@ -25,6 +26,18 @@ MAX_RECEIPTS = 100
 AT_ONCE = 100_000
 """Sessions that are erased in one commit, where the disk has room for it: more than are kept."""
 
+_SETTLED = "WHERE sessions.state = 'ready' AND progress.state != 'ready'"
+
+_ORPHANS = (
+    "FROM progress WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.number = progress.number "
+    "AND sessions.session_id = progress.session_id AND sessions.state IN ('ready', 'rejected'))"
+)
+
+_LESS_NEEDED = (
+    "EXISTS (SELECT 1 FROM progress WHERE progress.number = sessions.number "
+    "AND progress.session_id = sessions.session_id AND progress.state = 'delivered') DESC, "
+)
+
 _SIZE = f"min(max(CAST(bytes AS INTEGER), 0), {256 * 1024})"  # no end is larger, whatever its row says
 
 
@@ -33,9 +46,11 @@ class Upkeep:
         self._database = database
         self._accounts = accounts
 
-    def prune(self, max_ends: int = MAX_ENDS, max_bytes: int = MAX_BYTES) -> None:
-        """Keep within the bounds: old receipts go first, then rejected ends, ready ends last. Drops are counted. The
-        newest session stays, since the next number is counted from it."""
+    def prune(self, among: Sequence[str], max_ends: int = MAX_ENDS, max_bytes: int = MAX_BYTES) -> None:
+        """Keep within the bounds: old receipts go first, then rejected ends, then ready ends that a destination has
+        already, other ready ends last. Drops are counted. The newest session stays, since the next number is counted
+        from it. `among`: the destinations that there are now; what another one lacks holds nothing up any more."""
+        self._settle_up(among)
         with self._database.transaction():  # else an erase in between would leave how many there were
             newest = self._accounts.newest()
             self._accounts.floor(newest)  # in case its row is damaged one day
@@ -45,8 +60,11 @@ class Upkeep:
         for state in ("delivered", "rejected", "ready"):
             total = f"SELECT count(*), coalesce(sum({_SIZE}), 0) FROM sessions WHERE state != 'open'"
             count, size = self._database.read(total)[0]
+            if count <= max_ends and size <= max_bytes:
+                continue
             victims = []
-            queue = f"SELECT number, {_SIZE} FROM sessions WHERE state = ? AND number < ? ORDER BY {ORDER}"
+            order = f"{_LESS_NEEDED}number" if state == "ready" else "number"
+            queue = f"SELECT number, {_SIZE} FROM sessions WHERE state = ? AND number < ? ORDER BY {order}"
             for number, bytes_ in self._database.read(queue, state, newest):
                 if count <= max_ends and size <= max_bytes:
                     break
@@ -55,12 +73,38 @@ class Upkeep:
             if not victims:
                 continue
             with self._database.transaction():
+                if state == "ready":
+                    self._count_lost(victims, among)
                 drop = "DELETE FROM sessions WHERE number = ? AND state = ?"
                 dropped = sum(self._database.change(drop, number, state) for number in victims)
                 if state != "delivered":
                     self._accounts.count("dropped:full", dropped)
                 if state == "rejected":
                     self._accounts.count("rejected", -dropped)
+
+    def _settle_up(self, among: Sequence[str]) -> None:
+        """Conclude what all of `among` have settled, as an update of the game may leave it, and remove what is known of
+        ends that are no more."""
+        query = f"SELECT DISTINCT number, session_id FROM progress JOIN sessions USING (number, session_id) {_SETTLED}"
+        for number, session_id in self._database.read(query):
+            with self._database.transaction():
+                conclude(self._database, self._accounts, number, session_id, among)
+        if orphans := self._database.read(f"SELECT destination, number {_ORPHANS}"):
+            self._database.change_many(f"DELETE {_ORPHANS} AND destination = ? AND number = ?", orphans)
+
+    def _count_lost(self, victims: list[int], among: Sequence[str]) -> None:
+        """Of the destinations that had not settled them."""
+        for name in among:
+            had = {
+                number
+                for (number,) in self._database.read(
+                    f"SELECT number FROM progress JOIN sessions USING (number, session_id) {_SETTLED} "
+                    "AND destination = ?",
+                    name,
+                )
+            }
+            if lost := len(set(victims) - had):
+                self._accounts.count_for(name, "dropped", lost)
 
     def erase(self, patience: float = HELPER_PATIENCE) -> None:
         """Remove everything the player did, beyond recovery, and count what was never sent. On a full disk in as many
@@ -91,6 +135,7 @@ class Upkeep:
             unsent = self._database.read(query)[0][0]
             is_last = self._database.change(f"DELETE FROM sessions WHERE {some}") < size
             if is_last:  # the installation id, too, is the player's
+                self._database.change("DELETE FROM progress")
                 self._database.change("DELETE FROM meta WHERE key != 'dropped:consent'")
             if unsent:
                 self._accounts.count("dropped:consent", unsent)
@@ -98,7 +143,7 @@ class Upkeep:
 
     def adopt(self, table: str, row: dict[str, Any]) -> bool:
         """Take over a row of another outbox, unless it makes no sense, or its number is another's. True if taken."""
-        if table != "meta" and not _makes_sense(row):
+        if table == "sessions" and not _makes_sense(row):
             return False
         conflict = "REPLACE" if table == "meta" else "IGNORE"  # the installation stays the same
         columns, marks = ", ".join(row), ", ".join("?" * len(row))
@@ -114,7 +159,7 @@ class Upkeep:
                 row = {**row, "number": number}
             if not self.adopt("sessions", row):
                 next_number = self._accounts.next_number()
-                self.adopt("sessions", {**row, "number": next_number, "place": next_number})
+                self.adopt("sessions", {**row, "number": next_number})
 
     def account_for_merge(self, there: Counts) -> None:
         """All rows of another file of this installation are here: what neither has a row of was delivered."""
@@ -124,6 +169,11 @@ class Upkeep:
                 if count > self._accounts.counts().dropped.get(cause, 0):
                     self._accounts.put(f"dropped:{cause}", count)
             counts = self._accounts.counts()
+            for name, share in there.shares.items():
+                for what in ("delivered", "rejected", "dropped"):
+                    more = getattr(share, what) - getattr(counts.share(name), what)
+                    if more > 0:
+                        self._accounts.count_for(name, what, more)
             self._accounts.put("rejected", counts.rejected)
             self._accounts.put("delivered", max(0, counts.delivered + self._accounts.missing()))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import random
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,14 +21,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .._base.clocks import Backoff, SystemClock
 from .._base.errors import GsPygameError, OutboxError
+from .._base.messages import End
 from .._delivery.courier import Courier
 from .._disk import consent
 from .._disk.browse import Browser
 from .._disk.outbox import Outbox
 from .._disk.runs import recover_dead_runs
-from .._disk.storage import OUTBOX
+from .._disk.storage import OUTBOX, delivery_lock
 from .._settings import Settings
-from ..destinations import Destination
+from ..destinations import Delivered, Destination, Outcome
+from ..destinations._telling import Known
 from ._game import (
     AllowInsecure,
     App,
@@ -35,6 +39,7 @@ from ._game import (
     Author,
     Credential,
     DataDir,
+    DestinationNames,
     DurationUnit,
     Endpoint,
     complaints,
@@ -62,6 +67,7 @@ def flush(
     ask_secret: AskSecret = False,
     duration_unit: Annotated[DurationUnit, typer.Option(help="As the game calls install().")] = DurationUnit.ms,
     allow_insecure: AllowInsecure = False,
+    destination: DestinationNames = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0, max=86400, help="Give up after so long.")] = 60.0,
     as_json: AsJson = False,
 ) -> None:
@@ -73,10 +79,16 @@ def flush(
     _log.addHandler(logging.NullHandler())  # the result says what a log would
     with complaints("flush"):
         folder = folder_of(app, author, data_dir)
-        settings = connection(folder, endpoint, credential, allow_insecure, ask_secret, duration_unit=duration_unit)
+        if destination:
+            sys.path.insert(0, os.getcwd())  # where an author's modules are
+        settings = connection(
+            *(folder, endpoint, credential, allow_insecure, ask_secret),
+            duration_unit=duration_unit,
+            destination=destination or None,
+        )
         _refuse_what_must_stay(folder, settings)
         settings.validate()
-        result = _deliver(folder, settings.gamesparks, time.monotonic() + timeout, shows=not as_json)
+        result = _deliver(folder, settings.destinations, time.monotonic() + timeout, shows=not as_json)
     if as_json:
         typer.echo(json.dumps({"folder": str(folder), **asdict(result)}))
     else:
@@ -115,48 +127,81 @@ def _refuse_what_must_stay(folder: Path, settings: Settings) -> None:
     Browser(folder / OUTBOX).close()
 
 
-def _deliver(folder: Path, destination: Destination, deadline: float, shows: bool) -> Result:
-    """Deliver in a thread that the deadline, or Ctrl-C, may leave behind: every step is safe to cut off."""
+def _deliver(folder: Path, destinations: Sequence[Known], deadline: float, shows: bool) -> Result:
+    """Deliver in threads that the deadline, or Ctrl-C, may leave behind: every step is safe to cut off."""
     outbox = Outbox(folder / OUTBOX)
+    names = [known.name for known in destinations]
+    among = outbox.destinations() or names
+    if unknown := set(names) - set(among):
+        raise GsPygameError(
+            f"the game sends to {', '.join(among)}, and not to {', '.join(unknown)}: name its own by --destination"
+        )
     recover_dead_runs(outbox, folder / "runs")
     before = outbox.counts()
-    delivered: list[str] = []
     choice = consent.from_outside(folder)
-    courier = Courier(
-        outbox.another(),
-        destination,
-        SystemClock(),
-        Backoff(random.random),
-        folder / "delivery.lock",
-        may_send=choice.may_send,
-        on_receipt=lambda receipt: delivered.append(receipt.end.session_id),
-        on_rest=lambda: None,
-        lock_wait=LOCK_WAIT,
-    )
-    work = _Work(courier, deadline, choice)
-    work.start()
+    works = [_Work(outbox.another(), folder, known.destination, among, deadline, choice) for known in destinations]
+    for work in works:
+        work.start()
     with closing(outbox):
         console = Console(stderr=True)
         if shows and console.is_terminal:
-            _show(work, deadline, before.ready, lambda: outbox.counts().ready, console)
-        work.join(max(0.0, deadline - time.monotonic()))
-        if work.failed:
-            raise work.failed
-        outbox.prune()
+            _show(works, deadline, before.ready, lambda: outbox.counts().ready, console)
+        for work in works:
+            work.join(max(0.0, deadline - time.monotonic()))
+        for work in works:
+            if work.failed:
+                raise work.failed
+        outbox.prune(among)
         after = outbox.counts()
-    left = 0 if work.emptied else after.ready  # a game that plays may have ended another session since
+    # A game that plays may have ended another session since.
+    left = 0 if all(work.emptied for work in works) else max(after.share(name).ready for name in names)
     rejected = max(0, after.rejected - before.rejected)
-    return Result(len(delivered), rejected, left, courier.line.last_error if left else None)
+    errors = [work.last_error for work in works if work.last_error]
+    return Result(sum(work.delivered for work in works), rejected, left, errors[0] if left and errors else None)
 
 
 class _Work(threading.Thread):
-    def __init__(self, courier: Courier, deadline: float, choice: consent.Choice) -> None:
+    """Delivers to one destination. `delivered`: how many; `emptied`: whether that was all."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        folder: Path,
+        destination: Destination,
+        among: Sequence[str],
+        deadline: float,
+        choice: consent.Choice,
+    ) -> None:
         super().__init__(daemon=True)
-        self._courier = courier
+        self.name, self.batch_size, self.close = destination.name, destination.batch_size, destination.close
+        self._destination = destination
+        self._outbox = outbox
         self._choice = choice
         self._deadline = deadline
+        self.delivered = 0
         self.failed: OutboxError | None = None
         self.emptied = False
+        self._courier = Courier(
+            outbox,
+            self,
+            SystemClock(),
+            Backoff(random.random),
+            delivery_lock(folder, destination.name),
+            may_send=choice.may_send,
+            on_receipt=lambda receipt: None,
+            on_rest=lambda: None,
+            lock_wait=LOCK_WAIT,
+            among=among,
+        )
+
+    @property
+    def last_error(self) -> str | None:
+        return self._courier.line.last_error
+
+    def deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
+        outcomes = self._destination.deliver(ends)
+        self.delivered += sum(isinstance(outcome, Delivered) for outcome in outcomes)
+        return outcomes
 
     def run(self) -> None:
         try:
@@ -169,14 +214,17 @@ class _Work(threading.Thread):
             self.failed = error
         finally:
             self._courier.close()
+            self._outbox.close()
 
 
-def _show(work: _Work, deadline: float, total: int, left: Callable[[], int], console: Console) -> None:
+def _show(works: list[_Work], deadline: float, total: int, left: Callable[[], int], console: Console) -> None:
     """Draw how it goes until it is done, or the deadline has come."""
     columns = TextColumn("Delivering"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)
-        while work.is_alive() and time.monotonic() < deadline:
-            work.join(min(LOOK, max(0.0, deadline - time.monotonic())))
+        while alive := [work for work in works if work.is_alive()]:
+            if time.monotonic() >= deadline:
+                break
+            alive[0].join(min(LOOK, max(0.0, deadline - time.monotonic())))
             still = left()
             progress.update(task, total=max(total, still), completed=max(total, still) - still)

@@ -23,6 +23,14 @@ Endpoint = Annotated[str | None, typer.Option(metavar="URL", help="The server's 
 Credential = Annotated[str, typer.Option(help="As the game calls install().")]
 AskSecret = Annotated[bool, typer.Option("--ask-secret", help="Ask for the secret, instead of GS_PYGAME_SECRET.")]
 AllowInsecure = Annotated[bool, typer.Option("--allow-insecure", help="Let the server be http on another computer.")]
+DestinationNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--destination",
+        metavar="MODULE:NAME",
+        help="Where the game sends, if not to an endpoint: a class, or an object. May be given several times.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 CODES = "[bold]Exit code[/bold] {}; 2: the call is wrong, or something that it needs is not installed."
@@ -50,7 +58,7 @@ def folder_of(app: str | None, author: str | None, data_dir: str | None) -> Path
     settings = Settings(
         app=app, author=author, data_dir=data_dir or (None if app else os.environ["GS_PYGAME_DATA_DIR"])
     )
-    settings.validate(needs_endpoint=False)
+    settings.require_folder()
     return settings.folder.absolute()
 
 

@@ -279,9 +279,11 @@ def _die(plugin: SessionPlugin, clock: FakeClock) -> None:
     engine = plugin._inherited
     if engine is None:
         return
-    for worker in (engine._keeper_worker, engine.sending._worker):
+    lanes = engine.sending._lanes
+    for worker in (engine._keeper_worker, engine.sending._worker, *(lane.worker for lane in lanes)):
         clock.forget(worker)
-    engine.sending.delivery.close()
+    for lane in lanes:
+        lane._courier.close()
     if engine._storage.run_file is not None:
         engine._storage.run_file._lock.close()
     engine._storage.outbox.close()

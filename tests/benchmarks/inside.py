@@ -34,7 +34,7 @@ def put(outbox: Any, name: str) -> None:
 
 def take(outbox: Any) -> str:
     """The session of the next end to go."""
-    return str(outbox.ready(2)[0].end.session_id)
+    return str(outbox.ready(2)[0].session_id)
 
 
 def receipt(outbox: Any, session_id: str) -> None:
@@ -48,7 +48,7 @@ def bodies(folder: Path, ends: int) -> list[bytes]:
     """What is posted for so many of the ends that lie in `folder`."""
     from gs_pygame.destinations.gamesparks import request_of
 
-    return [json.dumps(request_of(queued.end)).encode() for queued in open_in(folder).ready(ends)]
+    return [json.dumps(request_of(end)).encode() for end in open_in(folder).ready(ends)]
 
 
 def kept(folder: Path, at_most: int) -> int:

@@ -23,13 +23,13 @@ from gs_pygame import End, EndSessionResponse
 from gs_pygame._base.clocks import Backoff, Instant
 from gs_pygame._base.patience import READ_TIMEOUT
 from gs_pygame._delivery.courier import Courier
-from gs_pygame._disk.outbox import Queued
+from gs_pygame._disk.queue import Queued
 from gs_pygame.destinations import Delivered, Outcome, Retry
 from gs_pygame.server._limits import Pace, retry_after
 
 OUTAGE = 3600.0  # seconds
 _END = End("s", 1, None, "i", "i", 0.0, 1.0, 1.0, "quit", "{}", "{}")
-_QUEUED = Queued(_END, 0, 0, 1)
+_QUEUED = Queued(_END, 0, 0, 1, 1)
 _OFFLINE = Retry("no connection")
 
 
@@ -55,13 +55,18 @@ class Outbox:
     def ready(self, _limit: int) -> list[Queued]:
         return [] if self.delivered else [_QUEUED]
 
-    def is_ready(self, _session_id: str) -> bool:
+    is_told = True
+
+    def queue(self, _name: str, _among: object) -> Outbox:
+        return self
+
+    def is_ready(self, _queued: Queued) -> bool:
         return not self.delivered
 
     def strike(self, *_arguments: object) -> None:
         pass
 
-    def deliver_all(self, *_arguments: object) -> None:
+    def deliver(self, *_arguments: object) -> None:
         self.delivered = True
 
     @contextmanager

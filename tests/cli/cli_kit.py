@@ -33,7 +33,7 @@ DELIVERING = """
 import sys
 from pathlib import Path
 from gs_pygame._disk.lock import FileLock
-lock = FileLock(Path(sys.argv[1]) / "delivery.lock")
+lock = FileLock(Path(sys.argv[1]) / "delivery-gamesparks.lock")
 print("delivering", flush=True)
 sys.stdin.read()
 """

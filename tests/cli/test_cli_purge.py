@@ -30,8 +30,8 @@ def test_yes(command: Command, path: Path) -> None:
     done = command.on("purge", "--yes")
     assert done.code == 0
     assert "3 undelivered, 1 rejected, 1 delivered" in done.out
-    assert names(path.parent) == ["delivery.lock"]
-    assert (path.parent / "delivery.lock").read_bytes() == b""
+    assert names(path.parent) == ["delivery-gamesparks.lock"]
+    assert (path.parent / "delivery-gamesparks.lock").read_bytes() == b""
 
 
 def test_it_asks(command: Command, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_what_is_not_ours_stays(command: Command, path: Path) -> None:
     (path.parent / "saves").mkdir()
     (path.parent / "saves" / "slot1").write_text("hero")
     assert command.on("purge", "--yes").code == 0
-    assert names(path.parent) == ["consent", "delivery.lock", "saves/slot1"]
+    assert names(path.parent) == ["consent", "delivery-gamesparks.lock", "saves/slot1"]
     assert consent.load(path.parent) == "denied"
 
 
@@ -158,7 +158,7 @@ def test_what_cannot_be_read(command: Command, path: Path, harm: str) -> None:
             db.execute("PRAGMA user_version = 99")
     done = command.on("purge", "--yes")
     assert (done.code, "what cannot be read" in done.out) == (0, True)
-    assert names(path.parent) == ["delivery.lock"]
+    assert names(path.parent) == ["delivery-gamesparks.lock"]
 
 
 def test_again(command: Command, path: Path) -> None:

@@ -23,7 +23,7 @@ def main(folder: Path, url: str, name: str) -> None:
         GameSparks(url, "secret", credential=name),
         SystemClock(),
         Backoff(random.random),
-        folder / "delivery.lock",
+        folder / "delivery-gamesparks.lock",
         may_send=lambda: True,
         on_receipt=lambda receipt: None,
         on_rest=lambda: None,

@@ -42,18 +42,19 @@ class Scene:
         self.fake = FakeDestination()
         self.during: Callable[[End], object] = lambda end: None
         self.told: Callable[[Receipt], None] = self.receipts.append
+        self._couriers = self.outbox.another()
         self.courier = Courier(
-            self.outbox.another(),
+            self._couriers,
             self,
             self.clock,
             Backoff(lambda: self.jitter),
-            folder / "delivery.lock",
+            folder / "delivery-gamesparks.lock",
             may_send=lambda: self.may_send,
             on_receipt=lambda receipt: self.told(receipt),
             on_rest=lambda: None,
         )
         self._begun = self.clock.now().elapsed
-        self.worker = self.clock.worker("courier", self.courier.turn, self.courier.close)
+        self.worker = self.clock.worker("courier", self.courier.turn, self.leave)
         self.worker.start()
 
     def deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
@@ -69,6 +70,11 @@ class Scene:
 
     def close(self) -> None:
         self.fake.close()
+
+    def leave(self) -> None:
+        """What a courier's thread does last."""
+        self.courier.close()
+        self._couriers.close()
 
     def put(self, count: int = 1) -> list[str]:
         ids = put(self.outbox, count)

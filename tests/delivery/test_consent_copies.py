@@ -15,7 +15,7 @@ from courier_scene import Scene
 from helper_kit import eventually, gone, helper, helpers, played, playing, script
 from notes import note
 
-from gs_pygame._disk.outbox import Outbox
+from gs_pygame._disk.queue import Queue
 from gs_pygame.testing import FaultServer
 from gs_pygame.testing.replies import silence
 
@@ -132,15 +132,15 @@ def test_a_helper_is_refused_before_its_first_request(server: FaultServer, folde
 def test_what_is_erased_between_two_steps_is_not_sent(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Denied and granted while a courier has an end in its hands: the end is not there any more, and does not go."""
     scene.put()
-    read, times = Outbox.ready, []
+    read, times = Queue.ready, []
 
-    def then_erased(self: Outbox, limit: int) -> object:
+    def then_erased(self: Queue, limit: int) -> object:
         found = read(self, limit)
         times.append(len(found))
         if times == [1, 1]:  # the second look, when it has the turn, is the last
-            self.erase()
+            scene.outbox.erase()
         return found
 
-    monkeypatch.setattr(Outbox, "ready", then_erased)
+    monkeypatch.setattr(Queue, "ready", then_erased)
     scene.wait(60)
     assert scene.attempts == []

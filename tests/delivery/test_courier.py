@@ -15,7 +15,8 @@ from gs_pygame._base.errors import OutboxBusyError
 from gs_pygame._base.patience import BACKOFF_CAP, PAUSE, RECEIPTS_WAIT, RETRY_AFTER_LIMIT
 from gs_pygame._delivery.courier import AT_A_TIME, PASSES, STRIKES, Line
 from gs_pygame._disk.lock import FileLock
-from gs_pygame._disk.outbox import Outbox, Queued, Receipt
+from gs_pygame._disk.outbox import Receipt
+from gs_pygame._disk.queue import Queue, Queued
 from gs_pygame.destinations import Delivered, Outcome, Pause, Rejected, Retry
 
 # The queue
@@ -98,7 +99,7 @@ def test_without_consent_nothing_is_sent(scene: Scene) -> None:
     scene.nudge()
     scene.wait(HOUR)
     assert scene.attempts == []
-    FileLock(scene.folder / "delivery.lock").close()
+    FileLock(scene.folder / "delivery-gamesparks.lock").close()
     scene.may_send = True
     scene.worker.wake()
     scene.wait()
@@ -107,17 +108,17 @@ def test_without_consent_nothing_is_sent(scene: Scene) -> None:
 
 def test_what_came_with_the_last_word_is_not_sent(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A denial, or an exit, may fall between our look whether we may send and our look at the queue."""
-    ready = Outbox.ready
+    ready = Queue.ready
 
-    def as_it_ends(outbox: Outbox, limit: int) -> list[Queued]:
+    def as_it_ends(queue: Queue, limit: int) -> list[Queued]:
         scene.may_send = False
-        return ready(outbox, limit)
+        return ready(queue, limit)
 
-    monkeypatch.setattr(Outbox, "ready", as_it_ends)
+    monkeypatch.setattr(Queue, "ready", as_it_ends)
     scene.put()
     scene.wait(HOUR)
     assert scene.attempts == []
-    FileLock(scene.folder / "delivery.lock").close()
+    FileLock(scene.folder / "delivery-gamesparks.lock").close()
 
 
 # Backoff
@@ -342,7 +343,7 @@ def test_an_outbox_in_trouble_is_asked_again(scene: Scene, log: Log, monkeypatch
         raise OutboxBusyError("database is locked")
 
     with monkeypatch.context() as patched:
-        patched.setattr(scene.courier._outbox, "ready", busy)
+        patched.setattr(scene.courier._queue, "ready", busy)
         ids = scene.put(2)
         scene.wait(HOUR)
     scene.wait(BACKOFF_CAP)
@@ -361,7 +362,7 @@ def test_an_answer_that_could_not_be_written_is_asked_for_again(scene: Scene, mo
             monkeypatch.undo()
         raise OutboxBusyError("database is locked")
 
-    monkeypatch.setattr(scene.courier._outbox, "deliver_all", busy)
+    monkeypatch.setattr(scene.courier._queue, "deliver", busy)
     (session_id,) = scene.put()
     scene.wait(BACKOFF_CAP)
     assert tries == [session_id] * 2
@@ -470,4 +471,4 @@ def test_close_lets_go_of_everything(scene: Scene) -> None:
     scene.put()
     scene.wait()
     assert scene.fake.closed
-    FileLock(scene.folder / "delivery.lock").close()
+    FileLock(scene.folder / "delivery-gamesparks.lock").close()

@@ -18,7 +18,8 @@ from gs_pygame import End, EndSessionResponse
 from gs_pygame._base.patience import TURN_WAIT
 from gs_pygame._delivery.courier import AT_A_TIME
 from gs_pygame._disk.lock import FileLock
-from gs_pygame._disk.outbox import Outbox, Queued
+from gs_pygame._disk.outbox import Outbox
+from gs_pygame._disk.queue import Queued
 from gs_pygame.destinations import Outcome, Pause, Retry
 from gs_pygame.testing import FakeClock, FaultServer, Request, Wire
 from gs_pygame.testing.replies import verified
@@ -64,7 +65,7 @@ def test_who_is_second_may_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     clock = FakeClock()
     one, two = Scene(tmp_path, clock), Scene(tmp_path, clock)
     left: list[str] = []
-    really = one.courier._outbox.ready
+    really = one.courier._queue.ready
 
     def ready(limit: int) -> list[Queued]:
         queue = really(limit)
@@ -75,7 +76,7 @@ def test_who_is_second_may_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             two.courier.close()
         return queue
 
-    monkeypatch.setattr(one.courier._outbox, "ready", ready)
+    monkeypatch.setattr(one.courier._queue, "ready", ready)
     ids = one.put()
     clock.advance(0.001)
     assert one.delivered == ids + left
@@ -111,7 +112,7 @@ sys.stdin.read()
 def test_another_process_that_delivers_is_waited_for(scene: Scene) -> None:
     """A real process holds the lock: nothing is tried until it lets go, and within TURN_WAIT after that."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(scene.folder / "delivery.lock")],
+        [sys.executable, "-c", HOLDER, str(scene.folder / "delivery-gamesparks.lock")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -158,7 +158,7 @@ def test_nothing_is_lost_meanwhile(lingering: dict[str, Lingering]) -> None:
 def test_another_copy_delivers(folder: Path) -> None:
     """Then there is nothing to stay for."""
     folder.mkdir()
-    with FaultServer() as server, closing(FileLock(folder / "delivery.lock")):
+    with FaultServer() as server, closing(FileLock(folder / "delivery-gamesparks.lock")):
         assert _exited(folder, server.url, TIMED).exit < AT_ONCE
         gone(folder)
         assert server.requests == []

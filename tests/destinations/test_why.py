@@ -115,6 +115,6 @@ def test_authorities_that_were_cleared_away(
 @pytest.mark.parametrize("endpoint", ["https://[", "nothing", "", "https://a..b", "ftp://x", "https://\ud800"])
 def test_a_destination_of_an_impossible_address(endpoint: str) -> None:
     """It is refused when it is made, in words that hold no secret."""
-    with pytest.raises(ConfigurationError, match="^endpoint ") as refused:
+    with pytest.raises(ConfigurationError, match=r"^endpoint ") as refused:
         asked(endpoint)
     assert not any(hidden in str(refused.value) for hidden in (QUOTED, SECRET))

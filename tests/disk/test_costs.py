@@ -149,13 +149,13 @@ def test_status_adds_up_in_every_moment_of_a_delivery(path: Path) -> None:
         mine.save(f"s{step}", "quit", 1.0, 2.0, "{}", ready=True)
 
     def deliver(mine: Outbox, step: int) -> None:
-        for queued in mine.ready(2):
+        for end in mine.ready(2):
             if step % 3:
-                mine.deliver(queued.end.session_id, EndSessionResponse(1))
+                mine.deliver(end.session_id, EndSessionResponse(1))
             else:
-                mine.reject(queued.end.session_id, "no")
+                mine.reject(end.session_id, "no")
         if step % 10 == 0:
-            mine.prune(max_ends=20)
+            mine.prune((), max_ends=20)
 
     threads = [loop(play), loop(deliver)]
     seen: set[tuple[int, int]] = set()

@@ -50,7 +50,7 @@ def after_a_kill(folder: Path) -> list[int | None]:
     copy = Path(shutil.copytree(folder, folder.parent.parent / f"kill-{os.urandom(4).hex()}"))
     with closing(Outbox(copy / "outbox.sqlite3")) as outbox:
         recover_dead_runs(outbox, copy / "runs")
-        return [queued.end.number for queued in outbox.ready(10_000)]
+        return [end.number for end in outbox.ready(10_000)]
 
 
 def numbers(player: Player) -> list[int | None]:

@@ -313,11 +313,11 @@ def test_what_is_read_belongs_to_the_installation_of_that_moment(tmp_path: Path)
     path = tmp_path / "outbox.sqlite3"
     with closing(Outbox(path)) as early, closing(Outbox(path)) as other:
         ready(early, "a")
-        before = early.ready(1)[0].end.installation_id
+        before = early.ready(1)[0].installation_id
         other.erase()
         ready(other, "b")
         ready(early, "c")
-        ids = {queued.end.installation_id for queued in early.ready(9)}
-        assert ids == {queued.end.player_id for queued in other.ready(9)}
+        ids = {end.installation_id for end in early.ready(9)}
+        assert ids == {end.player_id for end in other.ready(9)}
         assert len(ids) == 1
         assert before not in ids

@@ -37,5 +37,5 @@ def test_a_frame_waits_for_a_thread_that_is_writing(tmp_path: Path) -> None:
     assert not journal.write(lambda: outbox, 0.001)
     threading.Timer(0.01, go_on.set).start()
     assert journal.write(lambda: outbox, DEADLINE)
-    assert [queued.end.session_id for queued in outbox.ready(2)] == ["s1"]
+    assert [end.session_id for end in outbox.ready(2)] == ["s1"]
     keeper.join(DEADLINE)

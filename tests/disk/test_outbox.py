@@ -250,7 +250,7 @@ def test_a_new_player_is_the_open_sessions_from_then_on(outbox: Outbox) -> None:
     outbox.set_player("s1", "ada")
     save(outbox, "s1")
     outbox.release("s1")
-    assert [queued.end.player_id for queued in outbox.ready(9)] == [outbox.installation_id, "ada"]
+    assert [end.player_id for end in outbox.ready(9)] == [outbox.installation_id, "ada"]
 
 
 def test_an_end_carries_what_was_recorded(outbox: Outbox) -> None:
@@ -259,13 +259,11 @@ def test_an_end_carries_what_was_recorded(outbox: Outbox) -> None:
     outbox.start(RUN, "s1", T0, "ada", '{"a":1}', '{"sdk":"x"}', "s0")
     outbox.save("s1", "suspend", 1.5, 2.5, '{"a":2}')
     outbox.release("s1")
-    (queued,) = outbox.ready(9)
-    end = queued.end
+    (end,) = outbox.ready(9)
     assert (end.session_id, end.number, end.previous_id, end.player_id) == ("s1", 2, "s0", "ada")
     assert (end.started_at, end.active, end.wall, end.ended_at) == (T0, 1.5, 2.5, T0 + 2.5)
     assert (end.reason, end.script_data, end.about) == ("suspend", '{"a":2}', '{"sdk":"x"}')
     assert (end.installation_id, end.request_id) == (outbox.installation_id, "d_s1")
-    assert (queued.strikes, queued.passes) == (0, 0)
 
 
 # After a death
@@ -322,7 +320,7 @@ def test_recovery_touches_no_other_run(outbox: Outbox) -> None:
 def test_ready_ends_come_first_in_first_out(outbox: Outbox) -> None:
     """In the order in which they were saved, at most as many as asked for."""
     ready(outbox, "c", "a", "b")
-    assert [queued.end.session_id for queued in outbox.ready(2)] == ["c", "a"]
+    assert [end.session_id for end in outbox.ready(2)] == ["c", "a"]
     assert ids(outbox) == ["c", "a", "b"]
 
 
@@ -360,12 +358,17 @@ def test_a_rejected_end_is_kept_with_the_servers_words(path: Path, outbox: Outbo
 
 def test_strikes_are_remembered_and_the_back_of_the_line_wipes_them(outbox: Outbox) -> None:
     """Strikes survive a restart; sent to the back an end has none, and one more pass."""
+    queue = outbox.queue("one", ["one"])
+
+    def records() -> list[tuple[str, int, int]]:
+        return [(queued.end.session_id, queued.strikes, queued.passes) for queued in queue.ready(9)]
+
     ready(outbox, "a", "b")
-    outbox.strike("a", 5)
-    assert [(q.end.session_id, q.strikes, q.passes) for q in outbox.ready(9)] == [("a", 5, 0), ("b", 0, 0)]
-    outbox.send_to_back("a")
+    queue.strike(queue.ready(1)[0], 5)
+    assert records() == [("a", 5, 0), ("b", 0, 0)]
+    queue.send_to_back(queue.ready(1)[0])
     ready(outbox, "c")
-    assert [(q.end.session_id, q.strikes, q.passes) for q in outbox.ready(9)] == [("b", 0, 0), ("a", 0, 1), ("c", 0, 0)]
+    assert records() == [("b", 0, 0), ("a", 0, 1), ("c", 0, 0)]
 
 
 # Housekeeping
@@ -391,7 +394,7 @@ def test_counts_name_the_oldest_end_that_has_not_gone(outbox: Outbox) -> None:
 def test_prune_within_the_bounds_changes_nothing(path: Path, outbox: Outbox) -> None:
     """Exactly as many as allowed may stay."""
     ready(outbox, "a", "b", "c")
-    outbox.prune(max_ends=3)
+    outbox.prune((), max_ends=3)
     assert ids(outbox) == ["a", "b", "c"]
     assert outbox.counts().dropped == {}
 
@@ -423,7 +426,7 @@ def test_prune_drops_receipts_first_then_rejected_then_ready(
 ) -> None:
     """Oldest first within each; receipts are no loss, every other drop is counted, what waits is never dropped."""
     mixed(outbox)
-    outbox.prune(max_ends=room)
+    outbox.prune((), max_ends=room)
     assert [row[0] for row in everything(path)] == left
     assert outbox.counts().dropped == dropped
 
@@ -465,7 +468,7 @@ def test_every_session_is_accounted_for(outbox: Outbox, seed: int) -> None:
             case 6:
                 outbox.reject(session_id, "no")
             case 7:
-                outbox.prune(max_ends=chance.randrange(2, 30))
+                outbox.prune((), max_ends=chance.randrange(2, 30))
         check_accounts(outbox)
     assert outbox.counts().dropped["full"] > 0
 
@@ -473,15 +476,15 @@ def test_every_session_is_accounted_for(outbox: Outbox, seed: int) -> None:
 def test_the_counters_of_the_moment_go_along_and_stay(outbox: Outbox) -> None:
     """A server is told what became of the sessions before; the same on every attempt, whatever happened since."""
     mixed(outbox)  # seven sessions
-    outbox.prune(max_ends=4)
+    outbox.prune((), max_ends=4)
     start(outbox, "open")
     ready(outbox, "last")
-    sent = next(queued.end for queued in outbox.ready(10) if queued.end.session_id == "last").measured()["counters"]
+    sent = next(end for end in outbox.ready(10) if end.session_id == "last").measured()["counters"]
     assert sent == {"started": 9, "ended": 8, "delivered": 2, "rejected": 1, "dropped": {"full": 1}}
-    for queued in outbox.ready(10):
-        if queued.end.session_id != "last":
-            outbox.deliver(queued.end.session_id, EndSessionResponse(1))
-    assert [queued.end.measured()["counters"] for queued in outbox.ready(10)] == [sent]
+    for end in outbox.ready(10):
+        if end.session_id != "last":
+            outbox.deliver(end.session_id, EndSessionResponse(1))
+    assert [end.measured()["counters"] for end in outbox.ready(10)] == [sent]
 
 
 def test_what_a_denial_erased_is_no_account_of_the_next_installation(outbox: Outbox) -> None:
@@ -492,7 +495,7 @@ def test_what_a_denial_erased_is_no_account_of_the_next_installation(outbox: Out
     assert outbox.installation_id != before
     ready(outbox, "c")
     assert outbox.counts().dropped == {"consent": 2}
-    assert outbox.ready(1)[0].end.measured()["counters"] == {
+    assert outbox.ready(1)[0].measured()["counters"] == {
         "started": 1,
         "ended": 1,
         "delivered": 0,
@@ -505,7 +508,7 @@ def test_an_outbox_in_memory_sends_no_numbers_and_no_counters() -> None:
     """Its numbers would not be the installation's."""
     outbox = Outbox(None)
     ready(outbox, "a")
-    measured = outbox.ready(1)[0].end.measured()
+    measured = outbox.ready(1)[0].measured()
     assert measured["number"] is None
     assert "counters" not in measured
 
@@ -513,7 +516,7 @@ def test_an_outbox_in_memory_sends_no_numbers_and_no_counters() -> None:
 def test_prune_keeps_within_bytes_too(outbox: Outbox) -> None:
     """Ten ends of 10 KB, 35 KB allowed: the three newest stay, seven are counted as dropped."""
     ready(outbox, *(f"s{index}" for index in range(10)), script='{"x":"' + "x" * 10_000 + '"}')
-    outbox.prune(max_bytes=35_000)
+    outbox.prune((), max_bytes=35_000)
     assert ids(outbox) == ["s7", "s8", "s9"]
     assert outbox.counts().dropped == {"full": 7}
 
@@ -523,7 +526,7 @@ def test_prune_never_drops_by_age(outbox: Outbox) -> None:
     outbox.start(RUN, "old", 0.0, None, "{}", "{}", None)
     save(outbox, "old")
     outbox.release("old")
-    outbox.prune()
+    outbox.prune(())
     assert ids(outbox) == ["old"]
 
 
@@ -533,7 +536,7 @@ def test_only_so_many_receipts_are_kept(path: Path, outbox: Outbox) -> None:
         ready(outbox, *(f"s{index:03}" for index in range(MAX_RECEIPTS + 5)))
         for index in range(MAX_RECEIPTS + 5):
             outbox.deliver(f"s{index:03}", EndSessionResponse(1))
-    outbox.prune()
+    outbox.prune(())
     kept = [row[0] for row in everything(path)]
     assert (kept[0], len(kept)) == ("s005", MAX_RECEIPTS)
     assert outbox.counts().delivered == MAX_RECEIPTS + 5
@@ -547,7 +550,7 @@ def test_the_file_stays_small_however_often_ends_come_and_go(path: Path, outbox:
             ready(outbox, f"s{index}", script=script)
             outbox.deliver(f"s{index}", EndSessionResponse(1))
         if index % 50 == 49:
-            outbox.prune()
+            outbox.prune(())
             outbox.sync()
     assert sum(file.stat().st_size for file in path.parent.iterdir()) < 8 * 1024 * 1024
 
@@ -588,7 +591,7 @@ def test_erase_leaves_no_copy_in_any_file(path: Path, monkeypatch: pytest.Monkey
             if index % 8 == 6:
                 outbox.reject(session_id, MARKER)
     keeper.sync()
-    keeper.prune(max_ends=10)
+    keeper.prune((), max_ends=10)
     keeper.erase()
     files = {file.name: file.read_bytes() for file in path.parent.iterdir()}
     keeper.close()
@@ -805,8 +808,8 @@ def test_an_outbox_in_memory_does_all_but_last() -> None:
     assert outbox.another() is outbox
     ready(outbox, "a", "b")
     outbox.sync()
-    outbox.prune()
-    assert [queued.end.number for queued in outbox.ready(9)] == [None, None]
+    outbox.prune(())
+    assert [end.number for end in outbox.ready(9)] == [None, None]
     outbox.deliver("a", EndSessionResponse(1))
     assert [receipt.end.session_id for receipt in outbox.untold()] == ["a"]
     outbox.close()

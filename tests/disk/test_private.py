@@ -38,7 +38,7 @@ PLAYED_BY_THE_PLAYER = f"""
     os.setuid({NOBODY})
     storage = Storage(Path(sys.argv[1]))
     recover_dead_runs(storage.outbox.games, storage.runs)
-    print(storage.durable, *[(each.end.reason, each.end.active) for each in storage.outbox.games.ready(9)])
+    print(storage.durable, *[(each.reason, each.active) for each in storage.outbox.games.ready(9)])
 """
 
 
@@ -67,7 +67,7 @@ def test_a_run_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pytest.M
     hour = time.time() - SILENT - 1
     os.utime(theirs.path, (hour, hour))
     recover_dead_runs(with_an_end, folder)
-    assert [(each.end.reason, each.end.active) for each in with_an_end.ready(9)] == [("abnormal", 0.0)]
+    assert [(each.reason, each.active) for each in with_an_end.ready(9)] == [("abnormal", 0.0)]
     with_an_end.close()
 
 

@@ -214,7 +214,7 @@ def test_of_two_rows_the_one_that_is_further_along_holds(tmp_path: Path) -> None
             for _ in range(2):
                 bring_home(ours, "run-1", theirs, "run-1")
                 counts = theirs.counts()
-                assert [(queued.end.session_id, queued.end.number) for queued in theirs.ready(9)] == [
+                assert [(end.session_id, end.number) for end in theirs.ready(9)] == [
                     (names[3], 4),
                     (names[5], 5),
                     (names[4], 6),
@@ -235,10 +235,10 @@ def test_nothing_of_ours_is_left_for_sqlite_to_mix_with_anothers(folder: Path) -
     storage.look()
     assert not storage.durable
     opened = storage.open_anew(storage.outbox.couriers)
-    assert [queued.end.session_id for queued in opened.games.ready(9)] == ["theirs"]
+    assert [end.session_id for end in opened.games.ready(9)] == ["theirs"]
     assert opened.games.unfinished_runs() == []
     assert storage.outbox.games.unfinished_runs() == ["run-1"]
     storage.outbox.close()
     opened.close()
     with closing(Outbox(folder / OUTBOX)) as outbox:
-        assert [queued.end.session_id for queued in outbox.ready(9)] == ["theirs"]
+        assert [end.session_id for end in outbox.ready(9)] == ["theirs"]

@@ -36,7 +36,7 @@ def filled(path: Path, count: int) -> list[str]:
             save(outbox, name)
             outbox.release(name)
         start(outbox, names[-1])
-        outbox.prune()
+        outbox.prune(())
         outbox.checkpoint()
     return names[:-1]
 
@@ -69,11 +69,11 @@ def test_what_can_be_read_of_flipped_bytes_is_carried_over(path: Path, seed: int
     path.write_bytes(data)
     mark_damaged(path)
     with closing(reopened(path)) as outbox:
-        saved = [queued.end.session_id for queued in outbox.ready(1000)]
+        saved = [end.session_id for end in outbox.ready(1000)]
         assert saved == sorted(saved, key=names.index)
         assert len(saved) >= 150
         assert outbox.installation_id == installation
-        assert [queued.end.number for queued in outbox.ready(1000)] == [names.index(name) + 1 for name in saved]
+        assert [end.number for end in outbox.ready(1000)] == [names.index(name) + 1 for name in saved]
         counts = outbox.counts()
         assert counts.dropped.get("damage", 0) == 201 - len(saved) - len(outbox.unfinished_runs())
         assert counts.started == 201
@@ -134,7 +134,7 @@ def test_rows_that_make_no_sense_are_left_behind(path: Path) -> None:
         db.execute("UPDATE sessions SET script_data = '[' WHERE session_id = ?", (names[1],))
     mark_damaged(path)
     with closing(reopened(path)) as outbox:
-        assert [queued.end.session_id for queued in outbox.ready(10)] == names[2:]
+        assert [end.session_id for end in outbox.ready(10)] == names[2:]
 
 
 def test_a_file_that_another_copy_has_open_is_left_alone(path: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_salvage_that_meets_a_full_disk_is_tried_again(path: Path, monkeypatch
         with pytest.raises(OutboxDiskError):
             reopened(path)
     with closing(reopened(path)) as outbox:
-        assert [queued.end.session_id for queued in outbox.ready(10)] == names
+        assert [end.session_id for end in outbox.ready(10)] == names
 
 
 def test_a_denial_removes_a_newer_versions_outbox(path: Path) -> None:

@@ -89,7 +89,7 @@ def test_the_heart_beats_on_and_what_ended_is_written(folder: Path, blind: Blind
         status = plugin.status()
         assert (status.ended, status.durable) == (1, True)
         with closing(Outbox(folder / "outbox.sqlite3")) as outbox:
-            assert [queued.end.number for queued in outbox.ready(9)] == [1]
+            assert [end.number for end in outbox.ready(9)] == [1]
     assert "too many open files" not in str(plugin.status().last_error)
 
 

@@ -21,7 +21,8 @@ from gs_pygame import EndSessionResponse, Session, SessionPlugin, Settings, test
 from gs_pygame._base.clocks import Backoff
 from gs_pygame._delivery.courier import Courier
 from gs_pygame._disk import consent
-from gs_pygame._disk.outbox import Outbox, Queued
+from gs_pygame._disk.outbox import Outbox
+from gs_pygame._disk.queue import Queue, Queued
 from gs_pygame._disk.storage import Connections, Storage
 from gs_pygame.destinations import Pause, Rejected, Retry
 from gs_pygame.testing import FakeClock, FakeDestination, Player
@@ -256,7 +257,7 @@ def test_close_ends_at_once(player: Player, folder: Path) -> None:
     assert plugin.session is None
     assert list((folder / "runs").iterdir()) == []
     outbox = Outbox(folder / "outbox.sqlite3")
-    assert [queued.end.reason for queued in outbox.ready(9)] == ["quit"]
+    assert [end.reason for end in outbox.ready(9)] == ["quit"]
     outbox.close()
 
 
@@ -894,7 +895,7 @@ def test_a_delivery_is_told_once_though_the_outbox_was_busy(
 def deliver_by_hand(folder: Path) -> None:
     """What a helper process would do after the game's exit."""
     outbox = Outbox(folder / "outbox.sqlite3")
-    lock = folder / "delivery.lock"
+    lock = folder / "delivery-gamesparks.lock"
     courier = Courier(
         outbox,
         FakeDestination(),
@@ -1134,17 +1135,17 @@ def test_the_exit_falls_into_a_turn_of_the_courier(
 ) -> None:
     """With real threads: the last end is not sent from the game, whose exit would cut the request off, and so not
     twice."""
-    ready, looking, left = Outbox.ready, threading.Event(), threading.Event()
+    ready, looking, left = Queue.ready, threading.Event(), threading.Event()
     couriers: list[threading.Thread] = []
 
-    def slowly(outbox: Outbox, limit: int) -> list[Queued]:
-        if threading.current_thread().name == "gs_pygame-courier":
+    def slowly(queue: Queue, limit: int) -> list[Queued]:
+        if threading.current_thread().name == "gs_pygame-courier-fake":
             couriers.append(threading.current_thread())
             looking.set()
             assert left.wait(DEADLINE)
-        return ready(outbox, limit)
+        return ready(queue, limit)
 
-    monkeypatch.setattr(Outbox, "ready", slowly)
+    monkeypatch.setattr(Queue, "ready", slowly)
     destination = FakeDestination()
     plugin = SessionPlugin(Settings(**GIVEN, data_dir=tmp_path), destination, focused=lambda: True)
     assert looking.wait(DEADLINE)
@@ -1155,7 +1156,7 @@ def test_the_exit_falls_into_a_turn_of_the_courier(
     assert destination.attempts == []
     monkeypatch.undo()
     outbox = Outbox(tmp_path / "outbox.sqlite3")
-    assert [queued.end.reason for queued in outbox.ready(9)] == ["quit"]
+    assert [end.reason for end in outbox.ready(9)] == ["quit"]
     outbox.close()
 
 

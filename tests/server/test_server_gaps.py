@@ -147,15 +147,15 @@ def test_what_the_plugin_counts_is_understood(store: Store, tmp_path: Path) -> N
         core_kit.ready(outbox, name)
         if name == "s5":
             core_kit.start(outbox, "played")
-        for queued in outbox.ready(1):
+        for end in outbox.ready(1):
             if name == "refused":
                 outbox.reject(name, "no")
                 continue
             if name != "lost":
-                record(store, request_of(queued.end))
+                record(store, request_of(end))
             outbox.deliver(name, EndSessionResponse(None))
     core_kit.ready(outbox, "s7")
-    record(store, request_of(outbox.ready(1)[0].end))
+    record(store, request_of(outbox.ready(1)[0]))
     gap = only(store.gaps(10))
     assert gap.missing == [(2, 3), (6, 6)]
     assert (gap.open, gap.queued, gap.rejected, gap.dropped, gap.unaccounted) == (1, 0, 1, {}, 1)

@@ -65,7 +65,7 @@ def test_modes(tmp_path: Path, umask: None) -> None:
         folders = {name: found.pop(name) for name in ("data", "runs")}
         assert folders == {"data": 0o700, "runs": 0o700}
         assert found == dict.fromkeys(found, 0o600)
-    assert {"outbox.sqlite3", "outbox.sqlite3-wal", "outbox.sqlite3-shm", "delivery.lock"} <= set(during)
+    assert {"outbox.sqlite3", "outbox.sqlite3-wal", "outbox.sqlite3-shm", "delivery-gamesparks.lock"} <= set(during)
     assert {"consent", "consent.awaited"} <= set(during)
     assert any(".damaged-" in name for name in damaged)
 
@@ -95,7 +95,9 @@ def test_a_link_that_leads_to_no_folder(tmp_path: Path, target: str, caplog: pyt
     assert target == "nowhere" or (tmp_path / target).read_bytes() == PRECIOUS
 
 
-@pytest.mark.parametrize("name", ["consent.new", "consent", "consent.awaited", "delivery.lock", "salvage.lock"])
+@pytest.mark.parametrize(
+    "name", ["consent.new", "consent", "consent.awaited", "delivery-gamesparks.lock", "salvage.lock"]
+)
 @pytest.mark.parametrize("there", [True, False], ids=["leads to a file", "leads nowhere"])
 def test_a_link_in_the_folder(tmp_path: Path, name: str, there: bool) -> None:
     """A file of ours is a link to somebody else's: that one is neither altered nor made, and the game goes on, even if

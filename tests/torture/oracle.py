@@ -94,7 +94,7 @@ def settle(folder: Path, url: str) -> list[str]:
         GameSparks(url, "secret"),
         SystemClock(),
         Backoff(random.random),
-        folder / "delivery.lock",
+        folder / "delivery-gamesparks.lock",
         may_send=lambda: True,
         on_receipt=lambda receipt: None,
         on_rest=lambda: None,

@@ -306,9 +306,9 @@ def test_any_run_file_leaves_an_end_that_can_be_sent(memory: Outbox, content: by
     EMPTY._database.connection.backup(memory._database.connection)
     memory.start("run", ID, 1.8e9, None, "{}", "{}", None)
     assert memory.recover("run", _decode(content)) == 1
-    (queued,) = memory.ready(2)
-    assert 0 <= queued.end.active <= queued.end.wall
-    json.dumps(request_of(queued.end), allow_nan=False)
+    (end,) = memory.ready(2)
+    assert 0 <= end.active <= end.wall
+    json.dumps(request_of(end), allow_nan=False)
 
 
 given_values = (

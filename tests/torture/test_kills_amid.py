@@ -63,7 +63,7 @@ def fill(path: Path, count: int) -> list[str]:
 
 
 def ids_in(outbox: Outbox) -> list[str]:
-    return [queued.end.session_id for queued in outbox.ready(10_000)]
+    return [end.session_id for end in outbox.ready(10_000)]
 
 
 # An erase
@@ -222,7 +222,7 @@ def test_killed_while_recovering(tmp_path: Path, report: Report) -> None:
         left.append(len(list((folder / "runs").iterdir())))
         with closing(Outbox(folder / "outbox.sqlite3")) as outbox:
             recover_dead_runs(outbox, folder / "runs")
-            ends = [queued.end for queued in outbox.ready(100)]
+            ends = outbox.ready(100)
         assert {end.session_id: (end.reason, end.active) for end in ends} == wanted
         assert len(ends) == DEAD
         assert list((folder / "runs").iterdir()) == []
