@@ -9,6 +9,7 @@ from .._base.errors import ConfigurationError
 from .._base.messages import is_text
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of RFC 9110, 5.6.2
+_NAME = re.compile("[a-z0-9_-]{1,32}")
 _VALUE = re.compile(r"[\x20-\x7e\xa0-\xff]*")
 
 
@@ -23,7 +24,10 @@ def require_text(name: str, value: object) -> None:
 
 
 def require_name(value: object) -> None:
-    require("name", repr(value), is_text(value), "a non-empty string, which no other destination of the game has")
+    ok = isinstance(value, str) and _NAME.fullmatch(value)
+    require(
+        "name", repr(value), bool(ok), "at most 32 small letters, digits, - and _, as no other destination has them"
+    )
 
 
 def require_batch(name: str, value: object, most: int) -> None:

@@ -12,11 +12,11 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from .._base.messages import End
 from .._base.patience import LONGEST_REQUEST
 from ..destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
+from ..destinations._telling import known, made
 from . import replies
 from ._fault_server import FaultServer
 from ._wire import Reply, Request, Wire
@@ -68,8 +68,8 @@ def destination_contract(
                 assert server.requests
 
         def test_it_is_plain_data_until_it_sends(self) -> None:
-            """Made, compared and shown without a connection; its name and its size are what they must be. A dataclass
-            can be made again of what its fields say in JSON, so that the helper process can be told it."""
+            """Made, compared and shown without a connection; its name and its size are what they must be. A frozen
+            dataclass can be made again of what another process is told of it."""
             with FaultServer(accepts) as server:
                 destination = make(server.url)
                 assert isinstance(destination.name, str)
@@ -77,8 +77,9 @@ def destination_contract(
                 assert isinstance(destination.batch_size, int)
                 assert destination.batch_size >= 1
                 if dataclasses.is_dataclass(destination):
-                    again = type(destination)(**_told(destination))
-                    assert again == destination
+                    told = known(destination).told
+                    assert told is not None, "nothing but JSON and functions of a module can be told"
+                    assert made(json.loads(json.dumps(told))) == destination
                 destination.close()
                 assert server.connections == 0
 
@@ -240,19 +241,6 @@ def _ends(count: int) -> list[End]:
         )
         for number, session_id in enumerate(ids)
     ]
-
-
-def _told(destination: Any) -> dict[str, Any]:
-    """Its fields, as they come out of JSON; a function as itself, if it can be imported."""
-    told: dict[str, Any] = {}
-    for each in dataclasses.fields(destination):
-        value = getattr(destination, each.name)
-        if callable(value):
-            assert "<" not in value.__qualname__, f"{each.name} must be a function of a module"
-            told[each.name] = value
-        elif each.init:
-            told[each.name] = json.loads(json.dumps(dict(value) if hasattr(value, "keys") else value))
-    return told
 
 
 def _carries(request: Request, end: End) -> bool:
