@@ -8,7 +8,7 @@ at all. OTLP has no ids of records, so what is sent again is there twice: at lea
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,13 +27,10 @@ RECORDS = 2
 
 _INFO, _ERROR = 9, 17  # SeverityNumber of opentelemetry-proto
 _SYSTEMS = {"win32": "windows"}  # sys.platform, where os.type has another word
-_NAMES = {
-    "id": "session.id",
-    "previousId": "session.previous_id",
-    "installationId": "app.installation.id",
-    "exception": "exception.type",
-}
-_ELSEWHERE = frozenset({"startedAt", "endedAt", "app", "appVersion", "sdk", "platform", "python"})  # time or resource
+_NAMES = {"exception": "exception.type"}  # what has one in the semantic conventions
+_ELSEWHERE = frozenset(  # in a record's time, in what both records have, or in the resource
+    {"id", "previousId", "installationId", "startedAt", "endedAt", "app", "appVersion", "sdk", "platform", "python"}
+)
 
 
 @dataclass(frozen=True)
@@ -98,71 +95,81 @@ class OpenTelemetry:
 
 def request_of(ends: Sequence[End]) -> dict[str, Any]:
     """An ExportLogsServiceRequest, with a resource for each version and machine that was played on."""
-    by_resource: dict[str, list[End]] = {}
+    by_about: dict[str, list[dict[str, Any]]] = {}
     for end in ends:
-        by_resource.setdefault(_resource_of(end.about), []).append(end)
+        by_about.setdefault(end.about, []).extend(_records_of(end))
     scope = {"name": "gs_pygame", "version": __version__}
     return {
         "resourceLogs": [
-            {
-                "resource": {"attributes": json.loads(resource)},
-                "scopeLogs": [{"scope": scope, "logRecords": [record for end in same for record in _records_of(end)]}],
-            }
-            for resource, same in by_resource.items()
+            {"resource": {"attributes": _resource_of(about)}, "scopeLogs": [{"scope": scope, "logRecords": records}]}
+            for about, records in by_about.items()
         ]
     }
 
 
-def _resource_of(about: str) -> str:
+def _resource_of(about: str) -> list[dict[str, Any]]:
     told = json.loads(about)
     system = str(told.get("platform", ""))
-    found = {
-        "service.name": told.get("app") or "unknown_service",
-        "service.version": told.get("appVersion"),
-        "os.type": _SYSTEMS.get(system, system) or None,
-        "process.runtime.name": "python",
-        "process.runtime.version": told.get("python"),
-    }
-    return json.dumps(_attributes(found.items()))
+    return _attributes(
+        {
+            "service.name": told.get("app") or "unknown_service",
+            "service.version": told.get("appVersion"),
+            "os.type": _SYSTEMS.get(system, system) or None,
+            "process.runtime.name": "python",
+            "process.runtime.version": told.get("python"),
+        }
+    )
 
 
 def _records_of(end: End) -> list[dict[str, Any]]:
     measured = end.measured()
-    named = {_NAMES.get(key, f"gs_pygame.{key}"): value for key, value in measured.items() if key not in _ELSEWHERE}
-    session = {name: named[name] for name in ("session.id", "session.previous_id", "app.installation.id")}
-    session["user.id"] = end.player_id
-    script_data = json.loads(end.script_data)
-    whole = {**named, **session, **({"gs_pygame.scriptData": script_data} if script_data else {})}
+    session = {
+        "session.id": end.session_id,
+        "session.previous_id": end.previous_id,
+        "app.installation.id": end.installation_id,
+        "user.id": end.player_id,
+    }
+    told = {_NAMES.get(key, f"gs_pygame.{key}"): value for key, value in measured.items() if key not in _ELSEWHERE}
+    if end.counters:
+        told["gs_pygame.counters"] = end.counters
+    if end.script_data != "{}":
+        told["gs_pygame.scriptData"] = end.script_data
+    attributes = _attributes(session)
     return [
-        _record("session.start", end.started_at, _INFO, session),
-        _record("session.end", end.ended_at, _ERROR if end.reason == "crash" else _INFO, whole),
+        _record("session.start", end.started_at, _INFO, attributes),
+        _record(
+            "session.end", end.ended_at, _ERROR if end.reason == "crash" else _INFO, attributes + _attributes(told)
+        ),
     ]
 
 
-def _record(event: str, at: float, severity: int, attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _record(event: str, at: float, severity: int, attributes: list[dict[str, Any]]) -> dict[str, Any]:
     moment = str(round(at * 1000) * 1_000_000)  # to the millisecond, as everywhere else
     return {
         "timeUnixNano": moment,
         "observedTimeUnixNano": moment,
         "severityNumber": severity,
         "eventName": event,
-        "attributes": _attributes(attributes.items()),
+        "attributes": attributes,
     }
 
 
-def _attributes(items: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": _value(value)} for key, value in items if value is not None]
+def _attributes(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"key": key, "value": _value(value)} for key, value in told.items() if value is not None]
 
 
 def _value(value: Any) -> dict[str, Any]:
     """An AnyValue. What has parts is JSON in a text: not every backend keeps maps."""
-    if isinstance(value, bool):
-        return {"boolValue": value}
-    if isinstance(value, int):
-        return {"intValue": str(value)}
-    if isinstance(value, float):
-        return {"doubleValue": value}
-    return {"stringValue": value if isinstance(value, str) else json.dumps(value)}
+    match value:
+        case str():
+            return {"stringValue": value}
+        case bool():
+            return {"boolValue": value}
+        case int():
+            return {"intValue": str(value)}
+        case float():
+            return {"doubleValue": value}
+    return {"stringValue": json.dumps(value)}
 
 
 def _is_response(answer: Answer, said: dict[str, Any]) -> bool:

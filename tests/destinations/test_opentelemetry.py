@@ -33,6 +33,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rotel]:
         yield running
 
 
+@pytest.mark.library("rotel")
 def test_a_played_session_at_a_real_collector(gs_player: Player, collector: Rotel) -> None:
     """A game is played as it is; the collector writes down its start and its end, by the semantic conventions, when
     they were."""
@@ -52,6 +53,7 @@ def test_a_played_session_at_a_real_collector(gs_player: Player, collector: Rote
     assert f"-> gs_pygame.activeMs: Int({round(played.active * 1000)})" in said
 
 
+@pytest.mark.library("rotel")
 def test_a_thousand_ends_at_a_real_collector(collector: Rotel) -> None:
     """In batches of a hundred; each is there once."""
     before = collector.output.count("EventName: session.end")
@@ -64,6 +66,8 @@ def test_a_thousand_ends_at_a_real_collector(collector: Rotel) -> None:
     assert collector.output.count("EventName: session.end") == before + 1000
 
 
+@pytest.mark.library("rotel")
+@pytest.mark.library("oteltap")
 def test_what_another_receiver_gets_of_it(tmp_path: Path) -> None:
     """Rotel sends it on in OTLP's other encoding, and OtelTap, of other authors, reads it with opentelemetry-proto:
     the attributes of a crash, and a start and an end that each have their time."""
