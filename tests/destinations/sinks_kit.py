@@ -16,6 +16,7 @@ import re
 import time
 from typing import Any
 
+from gs_pygame import End
 from gs_pygame.testing import Request, Wire
 from gs_pygame.testing.replies import answer
 
@@ -38,6 +39,11 @@ class Receiver:
         for message in sent if isinstance(sent, list) else [sent]:
             self.kept.setdefault(message["id"], message)
         tell(request, wire, 200, {"ids": [m["id"] for m in sent]} if isinstance(sent, list) else {"id": sent["id"]})
+
+
+def row(end: End) -> dict[str, Any]:
+    """What a table gets of an end."""
+    return {"id": end.session_id}
 
 
 class PostgREST:

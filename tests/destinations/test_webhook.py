@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from network_kit import NOT_THE_SERVER, end, redirected, status
-from sinks_kit import PostgREST, Receiver
+from sinks_kit import PostgREST, Receiver, row
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
@@ -198,10 +198,6 @@ def test_a_conflict_of_a_batch_says_nothing_of_the_others(server: FaultServer) -
     assert destination.deliver(everyone) == [DELIVERED] * 100
     assert len(table.rows) == 100
     assert len(server.requests) < 20
-
-
-def row(end: End) -> dict[str, Any]:
-    return {"id": end.session_id}
 
 
 def broken(end: End) -> dict[str, Any]:
