@@ -20,7 +20,8 @@ from ._disk import lock
 from ._disk.consent import CONSENTS
 from ._engine import Engine
 from ._following import Following
-from ._player.exits import ExitWatch, reason_of
+from ._player.crash import crash_details, game_folder
+from ._player.exits import Ended, ExitWatch, reason_of
 from ._settings import Destinations, Settings
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class SessionPlugin:
         self._closing: Reason = "quit"
         self._adapter: Adapter | None = None
         self._watch: ExitWatch | None = None
+        self._game_folder = game_folder()
         if self.settings.enabled:
             self.settings.validate()
             _require_pygame()
@@ -112,7 +114,7 @@ class SessionPlugin:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close(reason_of(kind))
+        self._leave_by(kind, trace)
 
     # What a game may ask
 
@@ -257,9 +259,16 @@ class SessionPlugin:
             log.exception("gs_pygame: a callback for a delivered session raised; the game goes on")
 
     @called_by_the_game(None)
-    def _leave(self, reason: Reason) -> None:
+    def _leave(self, ended: Ended) -> None:
         """The program ends; what of it runs from here on may still ask for something, in vain."""
         self.left = True
+        self._leave_by(*ended)
+
+    @called_by_the_game(None)
+    def _leave_by(self, kind: type[BaseException] | None, trace: TracebackType | None) -> None:
+        reason, engine = reason_of(kind), self._engine
+        if kind and engine and reason == "crash" and self.settings.crash_details:
+            engine.crashed(crash_details(kind, trace, self._game_folder))
         self._close(reason)
 
     @called_by_the_game(None)

@@ -73,6 +73,7 @@ class Settings:
     allow_insecure: bool = False
     duration_unit: Literal["ms", "s"] = "ms"
     destination: Destinations | None = None
+    crash_details: bool = True
 
     @property
     def grace(self) -> float:

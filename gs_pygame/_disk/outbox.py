@@ -141,20 +141,29 @@ class Outbox:
         return Numbered(number, previous_id, player_id)
 
     def save(
-        self, session_id: str, reason: Reason, active: float, wall: float, script_data: str, ready: bool = False
+        self,
+        session_id: str,
+        reason: Reason,
+        active: float,
+        wall: float,
+        script_data: str,
+        ready: bool = False,
+        about: str | None = None,
     ) -> None:
         """Write the open session's end as waiting; saved again, only its reason and script data change. `ready`: its
-        session is over, as if it were released next."""
+        session is over, as if it were released next. `about`: if there is more to say than at its start."""
         to = "ready" if ready else "waiting"
         with self.transaction():
             for number, state, *_ in self._played(session_id):
                 changed: dict[str, Any] = {"state": to, "reason": reason, "script_data": script_data}
+                if about is not None:
+                    changed["about"] = about
                 if state == "open":
                     changed |= {"active": active, "wall": wall, "counters": self._accounts.counters()}
                 columns = ", ".join(f"{column} = ?" for column in changed)
                 self._database.change(
-                    f"UPDATE sessions SET {columns}, bytes = length(about) + ? WHERE number = ?",
-                    *(*changed.values(), len(script_data) + _ROW, number),
+                    f"UPDATE sessions SET {columns}, bytes = length(coalesce(?, about)) + ? WHERE number = ?",
+                    *(*changed.values(), about, len(script_data) + _ROW, number),
                 )
 
     def _played(self, session_id: str) -> list[tuple[Any, ...]]:

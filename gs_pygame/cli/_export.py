@@ -44,6 +44,8 @@ COLUMNS = (
     "response",  # JSON: sessionDuration and scriptData of a delivered one
     "error",  # the server's words about a rejected one
     "app",
+    "exception",  # its type, if a crash ended the session
+    "frame",  # where in the game's own files it came up
 )
 """Stable: new ones come last. Their names are those of the wire."""
 
