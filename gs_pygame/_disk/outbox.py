@@ -81,6 +81,7 @@ class Outbox:
         self.hold_reserve, self.wait_at_most = database.hold_reserve, database.wait_at_most
         upkeep = Upkeep(database, self._accounts)
         self.counts, self.prune, self.erase = self._accounts.counts, upkeep.prune, upkeep.erase
+        self.drop_older = upkeep.drop_older
         self.destinations, self.note_destinations = self._accounts.destinations, self._accounts.note_destinations
         self.adopt, self.take_in, self.rows = upkeep.adopt, upkeep.take_in, database.rows
         self.account_for_merge, self.account_for_damage = upkeep.account_for_merge, upkeep.account_for_damage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from .._disk.lock import FileLock
 from .._disk.opening import is_open_elsewhere
 from .._disk.runs import any_alive
 from .._disk.salvage import remove_whole
-from .._disk.storage import OUTBOX
+from .._disk.storage import OUTBOX, delivery_lock
 from ._game import App, AsJson, Author, DataDir, complaints, counted, folder_of
 from ._run import AUTHOR
 
@@ -88,14 +88,25 @@ def _refuse_if_played(folder: Path) -> None:
 
 def _remove(folder: Path) -> None:
     """Nobody delivers meanwhile, and no game runs; one that starts in this very moment makes its files anew."""
-    try:
-        delivery = FileLock(folder / "delivery.lock")
-    except BlockingIOError:
-        raise GsPygameError("a session is being delivered right now: try again in ten seconds") from None
-    with closing(delivery):
+    with ExitStack() as delivery:
+        for lock in _delivery_locks(folder):
+            try:
+                delivery.enter_context(closing(FileLock(lock)))
+            except BlockingIOError:
+                raise GsPygameError("a session is being delivered right now: try again in ten seconds") from None
         _refuse_if_played(folder)
         if is_open_elsewhere(folder / OUTBOX):  # before anything is erased: it could not all be removed
             raise GsPygameError("another program has the outbox open: close it, or try again in ten seconds")
         with suppress(OutboxError):  # it cannot be read
             erase(folder)
         remove_whole(folder / OUTBOX)
+
+
+def _delivery_locks(folder: Path) -> set[Path]:
+    """Of the destinations that the game says it has, and of those to which somebody has delivered."""
+    try:
+        with closing(Browser(folder / OUTBOX)) as browser:
+            names = browser.destinations()
+    except (FileNotFoundError, OutboxError):
+        names = []
+    return {delivery_lock(folder, name) for name in names} | set(folder.glob("delivery-*.lock"))
