@@ -16,6 +16,7 @@ from ._base.errors import PygameNotFoundError
 from ._base.log import log
 from ._base.messages import Consent, EndSessionResponse, Reason, Session, Status, about_json, is_text
 from ._base.patience import WAIT_AT_EXIT
+from ._delivery.erasing import Erasing
 from ._disk import lock
 from ._disk.consent import CONSENTS
 from ._engine import Engine
@@ -65,6 +66,7 @@ class SessionPlugin:
         self._closing: Reason = "quit"
         self._adapter: Adapter | None = None
         self._watch: ExitWatch | None = None
+        self._erasing: Erasing | None = None
         self._game_folder = game_folder()
         if self.settings.enabled:
             self.settings.validate()
@@ -89,6 +91,7 @@ class SessionPlugin:
         folder = self.settings.folder
         with suppress(FileNotFoundError):  # there is no working directory
             folder = folder.absolute()  # a game may change it later
+        self._erasing = erasing = Erasing(folder, self.settings.destinations, clock)
         self._watch = watch = ExitWatch(self._leave, self._forked)
         self._following = Following(
             folder,
@@ -97,6 +100,7 @@ class SessionPlugin:
             adapter,
             lambda choice, changed: Engine(clock, folder, self.settings, about, choice, changed, watch.goes_on),
             lambda engine: self._end(engine, self._closing),
+            erasing.look,
         )
         SessionPlugin._newest = self
         watch.start()  # before there is a session that it might have to end
@@ -216,6 +220,8 @@ class SessionPlugin:
     def _begin(self, since: Instant) -> None:
         assert self._following is not None
         self._following.begin(since)
+        if self._erasing:
+            self._erasing.look()
 
     @called_by_the_game(None)
     def _adopt(self, settings: Settings) -> None:
@@ -281,6 +287,8 @@ class SessionPlugin:
         self._closing = reason
         self._adapter.unhook()
         self._following.stop()
+        if self._erasing:
+            self._erasing.stop()
         try:
             while self._engine:  # script_data may have the player deny, and consent again
                 self._end(self._engine, reason)

@@ -184,6 +184,16 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """What a player wants forgotten: `installation_id`, and all that was sent under it for any of `player_ids`."""
+
+    id: str
+    installation_id: str
+    player_ids: tuple[str, ...]
+    requested_at: float  # Unix time, seconds
+
+
+@dataclass(frozen=True, slots=True)
 class EndSessionResponse:
     """A server's verified answer. `session_duration` is in milliseconds, None if the server gave none."""
 

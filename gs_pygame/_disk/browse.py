@@ -35,6 +35,14 @@ class Browser:
         self.close, self.counts = self._database.close, self._accounts.counts
         self.destinations = self._accounts.destinations
 
+    def sent_as(self) -> tuple[str | None, list[str], list[str]]:
+        """The installation and the players that were sent, and the destinations that may have got something."""
+        installation = self._accounts.get("installation_id")
+        found = self._database.read(
+            "SELECT DISTINCT player_id FROM sessions WHERE player_id != ? ORDER BY 1", installation
+        )
+        return installation, [player for (player,) in found], self._accounts.tried()
+
     def damage(self) -> str | None:
         """What SQLite finds wrong on reading all of the file; None if nothing."""
         said = str(self._database.read("PRAGMA quick_check(1)")[0][0])
