@@ -25,7 +25,7 @@ from . import replies
 from ._clock import FakeClock
 from ._desktops import DESKTOPS, Desktop
 from ._destination import FakeDestination
-from ._ended import ended
+from ._ended import SeenEnd, containing, ended
 from ._fault_server import FaultServer
 from ._player import Player, game
 from ._wire import Reply, Request, Wire
@@ -39,7 +39,9 @@ __all__ = [
     "Player",
     "Reply",
     "Request",
+    "SeenEnd",
     "Wire",
+    "containing",
     "ended",
     "game",
     "replies",
