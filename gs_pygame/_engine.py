@@ -134,6 +134,10 @@ class Engine:
         if self._journal:
             self._write_in_frame()
 
+    def crashed(self, details: Mapping[str, str]) -> None:
+        """What is known of the exception that ends the game: it goes along with the session's end."""
+        self._journal.add_about(details)
+
     def exit(self, reason: Reason, script_data: Mapping[str, Any] | None = None) -> str | None:
         """EXIT: the session ends now. Its id, or None if there was none. Raises as `leave` does."""
         at = self._clock.now()

@@ -25,7 +25,8 @@ class Following:
     """Of one game. `engine`: what keeps and sends; None while nothing may be kept. `trouble`: what keeps the choice
     from being followed, in words for the author; None if nothing does.
 
-    `make`: gives a new engine. `overtaken`: told of one that has begun while the game closed. While there is an engine
+    `make`: gives a new engine. `overtaken`: told of one that has begun while the game closed. `erased`: called
+    when what was kept is erased. While there is an engine
     its keeper looks at the choice; a thread of its own is there from the first change on, for what waits for the disk.
     """
 
@@ -37,6 +38,7 @@ class Following:
         window: Adapter,
         make: Callable[[Choice, Callable[[], None]], Engine],
         overtaken: Callable[[Engine], None],
+        erased: Callable[[], None],
     ) -> None:
         self.engine: Engine | None = None
         self.trouble: str | None = None
@@ -45,6 +47,8 @@ class Following:
         self._window = window
         self._make = make
         self._overtaken = overtaken
+        self._on_erased = erased
+        self._clock = clock
         self._lock = threading.RLock()
         self._erased = False
         self._stopping = False
@@ -136,9 +140,10 @@ class Following:
         if self._erased and not choice.made:
             return None
         try:
-            self._erased = erase(self._folder)
+            self._erased = erase(self._folder, self._clock.now().wall)
         except (OSError, OutboxError) as error:
             return f"what was kept in {self._folder} is not erased yet: {error}"
+        self._on_erased()
         if not self._erased and choice.made in ("granted", "pending"):
             return "the player's yes is not heeded yet: another copy of the game is still to hear of the no before it"
         choice.settle()

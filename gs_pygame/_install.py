@@ -44,6 +44,7 @@ def install(
     allow_insecure: bool = False,
     duration_unit: Literal["ms", "s"] = "ms",
     destination: Destinations | None = None,
+    crash_details: bool = True,
 ) -> SessionPlugin:
     """Begin a session and have it end by itself when the player leaves. Before or after `pygame.init()`; any thread.
 
@@ -70,6 +71,8 @@ def install(
         allow_insecure: let an endpoint be http on another computer.
         destination: where ends go, instead of `endpoint`: one of `gs_pygame.destinations`, an object of your own, a
             name like "mygame.sessions:Sheet", or a list of these, each of which gets every end.
+        crash_details: send the exception's type, and the file, line and function of the game where it came up, along
+            with the end of a session that a crash ended; never its words, values, or paths outside the game.
         duration_unit: the unit of the server's `sessionDuration`: "ms" or "s". It was never documented.
 
     Unset settings are asked of the environment: GS_PYGAME_ENDPOINT, _API_KEY, _SECRET, _PLAYER_ID, _DATA_DIR,

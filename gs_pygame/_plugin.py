@@ -16,11 +16,13 @@ from ._base.errors import PygameNotFoundError
 from ._base.log import log
 from ._base.messages import Consent, EndSessionResponse, Reason, Session, Status, about_json, is_text
 from ._base.patience import WAIT_AT_EXIT
+from ._delivery.erasing import Erasing
 from ._disk import lock
 from ._disk.consent import CONSENTS
 from ._engine import Engine
 from ._following import Following
-from ._player.exits import ExitWatch, reason_of
+from ._player.crash import crash_details, game_folder
+from ._player.exits import Ended, ExitWatch, reason_of
 from ._settings import Destinations, Settings
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ class SessionPlugin:
         self._closing: Reason = "quit"
         self._adapter: Adapter | None = None
         self._watch: ExitWatch | None = None
+        self._erasing: Erasing | None = None
+        self._game_folder = game_folder()
         if self.settings.enabled:
             self.settings.validate()
             _require_pygame()
@@ -87,6 +91,7 @@ class SessionPlugin:
         folder = self.settings.folder
         with suppress(FileNotFoundError):  # there is no working directory
             folder = folder.absolute()  # a game may change it later
+        self._erasing = erasing = Erasing(folder, self.settings.destinations, clock)
         self._watch = watch = ExitWatch(self._leave, self._forked)
         self._following = Following(
             folder,
@@ -95,6 +100,7 @@ class SessionPlugin:
             adapter,
             lambda choice, changed: Engine(clock, folder, self.settings, about, choice, changed, watch.goes_on),
             lambda engine: self._end(engine, self._closing),
+            erasing.look,
         )
         SessionPlugin._newest = self
         watch.start()  # before there is a session that it might have to end
@@ -112,7 +118,7 @@ class SessionPlugin:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close(reason_of(kind))
+        self._leave_by(kind, trace)
 
     # What a game may ask
 
@@ -214,6 +220,8 @@ class SessionPlugin:
     def _begin(self, since: Instant) -> None:
         assert self._following is not None
         self._following.begin(since)
+        if self._erasing:
+            self._erasing.look()
 
     @called_by_the_game(None)
     def _adopt(self, settings: Settings) -> None:
@@ -257,9 +265,16 @@ class SessionPlugin:
             log.exception("gs_pygame: a callback for a delivered session raised; the game goes on")
 
     @called_by_the_game(None)
-    def _leave(self, reason: Reason) -> None:
+    def _leave(self, ended: Ended) -> None:
         """The program ends; what of it runs from here on may still ask for something, in vain."""
         self.left = True
+        self._leave_by(*ended)
+
+    @called_by_the_game(None)
+    def _leave_by(self, kind: type[BaseException] | None, trace: TracebackType | None) -> None:
+        reason, engine = reason_of(kind), self._engine
+        if kind and engine and reason == "crash" and self.settings.crash_details:
+            engine.crashed(crash_details(kind, trace, self._game_folder))
         self._close(reason)
 
     @called_by_the_game(None)
@@ -272,6 +287,8 @@ class SessionPlugin:
         self._closing = reason
         self._adapter.unhook()
         self._following.stop()
+        if self._erasing:
+            self._erasing.stop()
         try:
             while self._engine:  # script_data may have the player deny, and consent again
                 self._end(self._engine, reason)

@@ -73,6 +73,7 @@ class Settings:
     allow_insecure: bool = False
     duration_unit: Literal["ms", "s"] = "ms"
     destination: Destinations | None = None
+    crash_details: bool = True
 
     @property
     def grace(self) -> float:
@@ -258,5 +259,7 @@ def _is_path(value: object) -> bool:
 
 
 def _require_name(name: str, value: Any) -> None:
+    if value is None:
+        raise ConfigurationError(f"{name} is not set: pass {name}=..., which names the folder on the player's computer")
     ok = is_text(value) and value.strip() not in ("", ".", "..") and not set(value) & set('/\\:*?"<>|\0')
     _require(name, value, ok, "a name that can be a folder's (it says where the game's sessions are kept on disk)")

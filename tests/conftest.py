@@ -6,6 +6,7 @@ import importlib.util
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -38,6 +39,20 @@ def in_memory() -> str | None:
 
 if place := in_memory():
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
+
+
+WARNED_OF = ("testing", "docs", "starfall", "examples", "laboratory")
+"""Folders whose games are to give the plugin nothing to warn of, as an author's."""
+
+
+@pytest.fixture(autouse=True)
+def warnings_are_meant(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Elsewhere it is the plugin that is tested, mostly with what goes wrong: there the kit minds no warning."""
+    kit = sys.modules.get("gs_pygame.testing._heard")
+    with pytest.MonkeyPatch.context() as patch:  # a test may undo its own
+        if kit is not None and request.path.parent.name not in WARNED_OF:
+            patch.setattr(kit.Heard, "verdict", lambda self: None)
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -53,3 +53,7 @@ class OutboxDiskError(OutboxError):
 
 class OutboxTooNewError(OutboxError):
     """The file's schema is newer than this version knows; it is never altered."""
+
+
+for _public in (GsPygameError, ConfigurationError, PygameNotFoundError, AlreadyInstalledError, NotInstalledError):
+    _public.__module__ = __name__.partition(".")[0]  # so does a traceback call it, as who catches it does

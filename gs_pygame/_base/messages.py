@@ -105,10 +105,11 @@ class Status:
     """The state of the queue, and what became of this installation's sessions: started = ended + open ones, ended =
     waiting + ready + rejected + delivered + dropped.
 
-    `dropped` is by cause: `full` (over the outbox's bounds), `damage` (could not be read any more), `consent` (erased
-    by a denial; they belong to the installations before it). `online` is None until something was tried; `oldest`:
-    when the oldest end happened. `destinations`: by their names. With several, an end is `ready` until all of them have
-    settled it, `delivered` when all have it, and `rejected` when one of them refused it.
+    `dropped` is by cause: `full` (over the outbox's bounds), `damage` (could not be read any more), `pending` (the
+    player had not chosen for 30 days), `consent` (erased by a denial; they belong to the installations before it).
+    `online` is None until something was tried; `oldest`: when the oldest end happened. `destinations`: by their names.
+    With several, an end is `ready` until all of them have settled it, `delivered` when all have it, and `rejected` when
+    one of them refused it.
     """
 
     started: int = 0

@@ -105,6 +105,9 @@ HELPER_TURN_WAIT = 0.1
 RECEIPTS_WAIT = 0.05
 """Of requests, one after another, until their receipts are written down together."""
 
+PENDING = 30 * 24 * 3600.0
+"""That an end is kept while the player has not chosen: what nobody agreed to is not kept for ever."""
+
 PAUSE = 3600.0
 """Until we try again after we were not let in."""
 

@@ -85,6 +85,7 @@ class Courier:
         self._passed_by: str | None = None  # the failing end that the present one is let past
         self._nudged = False
         self._tried = False  # something, since the last rest
+        self._noted = False  # in this outbox, that something was tried
         self._idle_from: float | None = None  # on the elapsed clock; None: the destination holds nothing
         self._said: set[str] = set()
         self.line = Line()
@@ -100,6 +101,7 @@ class Courier:
             self._free_turn()
             self._outbox, self._turn, self._run = outbox, Turn(lock_path) if lock_path else None, run
             self._queue = outbox.queue(self._destination.name, self._among)
+            self._noted = False
 
     def turn(self) -> float | None:
         """Deliver the next ends, AT_A_TIME at most. Seconds until the next turn; None: when there is something new.
@@ -198,6 +200,9 @@ class Courier:
                 break
             if not all(self._queue.is_ready(queued) for queued in now):
                 break  # erased, and consent given anew
+            if not self._noted:
+                self._queue.note_attempt()
+                self._noted = True
             self._tried = True
             outcomes = attempt(self._destination, [queued.end for queued in now])
             self._idle_from = self._clock.now().elapsed

@@ -15,7 +15,7 @@ from functools import partial
 from .._base.clocks import Backoff, Clock, Instant
 from .._base.errors import OutboxError
 from .._base.messages import Consent
-from .._base.patience import FLUSH_STEP, HEARTBEAT
+from .._base.patience import FLUSH_STEP, HEARTBEAT, PENDING
 from .._base.threads import Bell
 from .._disk.consent import Choice
 from .._disk.failover import Failover
@@ -128,6 +128,8 @@ class Sending:
         outbox = self._storage.outbox.couriers
         self.delivery.work_on(outbox)
         self._failover.make_room()
+        if self._choice.now() == "pending":
+            outbox.drop_older(self._clock.now().wall - PENDING)
         outbox.prune(self._among)
         outbox.sync()
         outbox.hold_reserve()

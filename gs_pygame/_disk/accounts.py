@@ -89,6 +89,17 @@ class Accounts:
             by,
         )
 
+    def note_tried(self, destination: str) -> None:
+        """Something may have reached it from now on."""
+        key = f"{_TO}{destination}:tried"
+        if self.get(key) is None:
+            self.put(key, 1)
+
+    def tried(self) -> list[str]:
+        """The destinations that something may have reached."""
+        keys = self._database.read("SELECT key FROM meta WHERE key GLOB ? ORDER BY key", f"{_TO}*:tried")
+        return [key.removeprefix(_TO).removesuffix(":tried") for (key,) in keys]
+
     def count_for(self, destination: str, what: str, by: int = 1) -> None:
         """`what`: delivered, rejected or dropped."""
         self.count(f"{_TO}{destination}:{what}", by)

@@ -16,13 +16,14 @@ from .rows import END_COLUMNS, end_of, is_sound
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An end in the outbox, whatever its state, and what the server said of it. `end` is None if its record is
-    damaged.
+    """An end in the outbox, whatever its state, and what the first destination said of it. `end` is None if its record
+    is damaged. `refused`: by which destinations, and their words, where there are several.
     """
 
     state: str
     end: End | None
     answer: str | None
+    refused: dict[str, str]
 
 
 class Browser:
@@ -32,6 +33,15 @@ class Browser:
         self._database = Database(looked_into(path), path, HELPER_PATIENCE)
         self._accounts = Accounts(self._database)
         self.close, self.counts = self._database.close, self._accounts.counts
+        self.destinations = self._accounts.destinations
+
+    def sent_as(self) -> tuple[str | None, list[str], list[str]]:
+        """The installation and the players that were sent, and the destinations that may have got something."""
+        installation = self._accounts.get("installation_id")
+        found = self._database.read(
+            "SELECT DISTINCT player_id FROM sessions WHERE player_id != ? ORDER BY 1", installation
+        )
+        return installation, [player for (player,) in found], self._accounts.tried()
 
     def damage(self) -> str | None:
         """What SQLite finds wrong on reading all of the file; None if nothing."""
@@ -41,7 +51,12 @@ class Browser:
     def ends(self, states: Collection[str]) -> Iterator[Kept]:
         """The ends in one of these states, in the order in which their sessions began."""
         installation_id = str(self._accounts.get("installation_id"))
+        refused: dict[str, dict[str, str]] = {}
+        for row in self._database.rows("progress"):
+            if row["state"] == "rejected":
+                refused.setdefault(row["session_id"], {})[row["destination"]] = row["answer"]
         for row in self._database.rows("sessions"):
             if row["state"] in states:
                 end = end_of(tuple(map(row.get, END_COLUMNS.split(", "))), installation_id)
-                yield Kept(row["state"], end if is_sound(end) else None, row["answer"])
+                words = refused.get(row["session_id"], {})
+                yield Kept(row["state"], end if is_sound(end) else None, row["answer"], words)

@@ -10,6 +10,7 @@ written again, which changes nothing: each entry finds that it has been written.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -77,6 +78,7 @@ class Journal:
         self.run = run
         self.page = Page(lifecycle)
         self._about = about
+        self._about_more = False
         self._lock = lock
         self._on_lost = on_lost
         self._on_released = on_released
@@ -105,6 +107,11 @@ class Journal:
                 if self.page is page:  # a signal handler of the game's may have come between, and decided something
                     self.page = Page(lifecycle, line)
                     return bool(decisions)
+
+    def add_about(self, details: Mapping[str, str]) -> None:
+        """Ends that are saved from now on say this, too."""
+        self._about = json.dumps({**json.loads(self._about), **details}, separators=(",", ":"))
+        self._about_more = True
 
     def log_in(self, session_id: str, script_data: str, player_id: str) -> None:
         """Put in line that another player plays."""
@@ -168,7 +175,8 @@ class Journal:
                         written = self._start(outbox, entry, entry.decision, written)
                     case Save(session_id, reason, active, wall):
                         is_ready = following is not None and isinstance(following.decision, Release)
-                        outbox.save(session_id, reason, active, wall, entry.script_data, is_ready)
+                        about = self._about if self._about_more else None
+                        outbox.save(session_id, reason, active, wall, entry.script_data, is_ready, about)
                         written = written.going_on((*written.open, entry))
                     case Withdraw(session_id):
                         if not outbox.withdraw(session_id):

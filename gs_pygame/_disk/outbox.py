@@ -81,6 +81,7 @@ class Outbox:
         self.hold_reserve, self.wait_at_most = database.hold_reserve, database.wait_at_most
         upkeep = Upkeep(database, self._accounts)
         self.counts, self.prune, self.erase = self._accounts.counts, upkeep.prune, upkeep.erase
+        self.drop_older = upkeep.drop_older
         self.destinations, self.note_destinations = self._accounts.destinations, self._accounts.note_destinations
         self.adopt, self.take_in, self.rows = upkeep.adopt, upkeep.take_in, database.rows
         self.account_for_merge, self.account_for_damage = upkeep.account_for_merge, upkeep.account_for_damage
@@ -141,20 +142,29 @@ class Outbox:
         return Numbered(number, previous_id, player_id)
 
     def save(
-        self, session_id: str, reason: Reason, active: float, wall: float, script_data: str, ready: bool = False
+        self,
+        session_id: str,
+        reason: Reason,
+        active: float,
+        wall: float,
+        script_data: str,
+        ready: bool = False,
+        about: str | None = None,
     ) -> None:
         """Write the open session's end as waiting; saved again, only its reason and script data change. `ready`: its
-        session is over, as if it were released next."""
+        session is over, as if it were released next. `about`: if there is more to say than at its start."""
         to = "ready" if ready else "waiting"
         with self.transaction():
             for number, state, *_ in self._played(session_id):
                 changed: dict[str, Any] = {"state": to, "reason": reason, "script_data": script_data}
+                if about is not None:
+                    changed["about"] = about
                 if state == "open":
                     changed |= {"active": active, "wall": wall, "counters": self._accounts.counters()}
                 columns = ", ".join(f"{column} = ?" for column in changed)
                 self._database.change(
-                    f"UPDATE sessions SET {columns}, bytes = length(about) + ? WHERE number = ?",
-                    *(*changed.values(), len(script_data) + _ROW, number),
+                    f"UPDATE sessions SET {columns}, bytes = length(coalesce(?, about)) + ? WHERE number = ?",
+                    *(*changed.values(), about, len(script_data) + _ROW, number),
                 )
 
     def _played(self, session_id: str) -> list[tuple[Any, ...]]:

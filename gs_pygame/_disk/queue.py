@@ -101,6 +101,10 @@ class Queue:
         """Whether this end is still to go: it may have been erased, or delivered."""
         return bool(self._database.read(f"SELECT 1 {_UNSETTLED}", self._name, queued.row, queued.end.session_id))
 
+    def note_attempt(self) -> None:
+        """Whatever comes of it, something may get there."""
+        self._accounts.note_tried(self._name)
+
     def deliver(self, delivered: list[tuple[Queued, EndSessionResponse]], run: str) -> None:
         """It has these; of the first destination's answers `run` is to tell its game. In as little time as can be:
         meanwhile a frame may wait."""

@@ -82,6 +82,19 @@ class Upkeep:
                 if state == "rejected":
                     self._accounts.count("rejected", -dropped)
 
+    def drop_older(self, before: float) -> None:
+        """Drop what ended before that Unix time, in seconds, while the player has not chosen. It is counted."""
+        where = "WHERE state IN ('ready', 'rejected') AND started_at + wall < ? AND number < ?"
+        if not self._database.read(f"SELECT 1 FROM sessions {where} LIMIT 1", before, self._accounts.newest()):
+            return
+        with self._database.transaction():
+            newest = self._accounts.newest()
+            refused = f"SELECT count(*) FROM sessions {where} AND state = 'rejected'"
+            self._accounts.count("rejected", -self._database.read(refused, before, newest)[0][0])
+            self._accounts.count(
+                "dropped:pending", self._database.change(f"DELETE FROM sessions {where}", before, newest)
+            )
+
     def _settle_up(self, among: Sequence[str]) -> None:
         """Conclude what all of `among` have settled, as an update of the game may leave it, and remove what is known of
         ends that are no more."""

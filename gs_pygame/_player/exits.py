@@ -19,11 +19,15 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, TracebackType
 
 from .._base.messages import Reason
 
 _watching: weakref.WeakSet[ExitWatch] = weakref.WeakSet()
+
+
+Ended = tuple[type[BaseException] | None, TracebackType | None]
+"""The exception that ended a program, and where it came up; (None, None) if it ended without one."""
 
 
 def reason_of(error: type[BaseException] | None) -> Reason:
@@ -33,10 +37,10 @@ def reason_of(error: type[BaseException] | None) -> Reason:
 
 
 class ExitWatch:
-    """Once started, calls `on_exit(reason)` on the way out, and `on_fork()` in a forked child, in which nothing else is
-    called."""
+    """Once started, calls `on_exit` on the way out, with the exception that ended the program and its traceback if one
+    did; and `on_fork()` in a forked child, in which nothing else is called."""
 
-    def __init__(self, on_exit: Callable[[Reason], None], on_fork: Callable[[], None]) -> None:
+    def __init__(self, on_exit: Callable[[Ended], None], on_fork: Callable[[], None]) -> None:
         self._on_exit = on_exit
         self._on_fork = on_fork
         self._first_frame = _first_frame()
@@ -65,7 +69,7 @@ class ExitWatch:
         trace = getattr(sys, "last_traceback", None)
         is_new = getattr(sys, "last_value", None) is not self._survived
         ended_by_it = is_new and trace is not None and trace.tb_frame is self._first_frame
-        self._on_exit(reason_of(sys.last_type if ended_by_it else None))
+        self._on_exit((sys.last_type, trace) if ended_by_it else (None, None))
 
 
 def _first_frame() -> FrameType:

@@ -16,6 +16,15 @@ from . import _run
 PLAIN = {"run": (_run.main, _run.HELP), "serve": (_serve.main, _serve.HELP)}
 """The commands that parse their own words, and the help on each."""
 
+NEEDS_TOOLS = {
+    "status": "Show what lies in a game's outbox, and what has become of its sessions.",
+    "flush": "Deliver what is ready, now.",
+    "export": "Write out the ends that an outbox holds, as JSON lines or CSV.",
+    "doctor": "Find out what may keep sessions from being delivered.",
+    "purge": "Remove what a game keeps on this computer, for good.",
+}
+"""For who has not got the extra."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; its exit code.
@@ -35,6 +44,9 @@ def main(argv: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
+        if words in ([], ["--help"]):
+            print(_plain_help())
+            return 0
         print(
             "gs-pygame: run and serve work as they are (--help after them tells how); every other command needs the "
             "extra tools: pip install 'gs-pygame[tools]'",
@@ -45,3 +57,19 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     app(words, prog_name="gs-pygame")  # ends by SystemExit
     return 0
+
+
+def _plain_help() -> str:
+    plain = [f"  {name:7}{about}" for name, (_, about) in PLAIN.items()]
+    rest = [f"  {name:7}{about}" for name, about in NEEDS_TOOLS.items()]
+    return "\n".join(
+        [
+            "usage: gs-pygame COMMAND ... (--help after a command tells more)",
+            "",
+            *plain,
+            "",
+            "These need the extra tools, pip install 'gs-pygame[tools]':",
+            "",
+            *rest,
+        ]
+    )

@@ -44,6 +44,8 @@ COLUMNS = (
     "response",  # JSON: sessionDuration and scriptData of a delivered one
     "error",  # the server's words about a rejected one
     "app",
+    "exception",  # its type, if a crash ended the session
+    "frame",  # where in the game's own files it came up
 )
 """Stable: new ones come last. Their names are those of the wire."""
 
@@ -103,10 +105,11 @@ def _record(kept: Kept, end: End) -> dict[str, Any]:
         "requestId": end.request_id,
         "scriptData": json.loads(end.script_data),
     }
-    if kept.state == "delivered" and kept.answer:
-        response = response_of(kept.answer)
-        record["response"] = json.loads(response.to_json()) if response else None
-    if kept.state == "rejected":
+    response = response_of(kept.answer) if kept.answer else None
+    record["response"] = json.loads(response.to_json()) if response else None
+    if len(kept.refused) > 1 or (kept.refused and response):
+        record["error"] = "; ".join(f"{name}: {words}" for name, words in kept.refused.items())
+    elif kept.state == "rejected":
         record["error"] = kept.answer
     return {name: record.get(name) for name in COLUMNS}
 

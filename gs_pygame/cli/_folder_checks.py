@@ -109,7 +109,7 @@ def _outbox(folder: Path) -> Iterator[Finding]:
             damage = browser.damage()
             if damage or path.with_name(f"{OUTBOX}.damaged").exists():
                 raise OutboxDamagedError(damage or "a game found it malformed")
-            counts = browser.counts()
+            counts, names = browser.counts(), browser.destinations()
             future = sum(
                 kept.end is not None and kept.end.ended_at > time.time() + _DAY
                 for kept in browser.ends(("waiting", "ready"))
@@ -126,6 +126,10 @@ def _outbox(folder: Path) -> Iterator[Finding]:
         yield Finding("outbox", "note", said, "Read why the server refused them: gs-pygame export --state rejected.")
     else:
         yield Finding("outbox", "ok", said)
+    for name in names if len(names) > 1 else ():
+        share = counts.share(name)
+        said = f"{share.ready:,} ready for it, {share.delivered:,} delivered, {share.rejected:,} rejected"
+        yield Finding(f"to {name}", "ok", said)
     if future:
         yield Finding(
             "dates",

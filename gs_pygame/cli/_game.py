@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from .._base.errors import ConfigurationError, GsPygameError
+from .._disk.storage import OUTBOX
 from .._settings import Settings
 
 App = Annotated[str | None, typer.Option(help="The game's name, as it calls install().")]
@@ -32,6 +34,11 @@ DestinationNames = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+MOST = 9
+"""Games that are named at once."""
+
+_OPTIONS = ("app", "author", "data_dir", "endpoint", "credential", "allow_insecure")
 
 CODES = "[bold]Exit code[/bold] {}; 2: the call is wrong, or something that it needs is not installed."
 
@@ -54,7 +61,9 @@ def folder_of(app: str | None, author: str | None, data_dir: str | None) -> Path
     A game that was named is not looked for in the folder that the environment names.
     """
     if not is_named(app, data_dir):
-        raise ConfigurationError("which game? Name it by --app (and --author), or its folder by --data-dir")
+        raise ConfigurationError(
+            f"which game? Name it by --app (and --author), or its folder by --data-dir{_played_here()}"
+        )
     settings = Settings(
         app=app, author=author, data_dir=data_dir or (None if app else os.environ["GS_PYGAME_DATA_DIR"])
     )
@@ -88,8 +97,29 @@ def complaints(command: str) -> Iterator[None]:
     except BrokenPipeError:  # whoever read what we print has read enough
         raise
     except (OSError, GsPygameError) as error:
-        typer.echo(f"gs-pygame {command}: {error}", err=True)
+        where = _played_here() if isinstance(error, FileNotFoundError) else ""
+        typer.echo(f"gs-pygame {command}: {_as_options(str(error))}{where}", err=True)
         raise typer.Exit(2 if isinstance(error, ConfigurationError) else 1) from None
+
+
+def _played_here() -> str:
+    """Which games there are, for who mistyped one."""
+    root = Settings(author="author", app="app").folder.parents[1]
+    games = sorted(path.parent for path in root.glob(f"*/*/{OUTBOX}"))[:MOST]
+    named = [f'--app "{folder.name}" --author "{folder.parent.name}"' for folder in games]
+    return f". Played here: {'; '.join(named)}" if named else ""
+
+
+def _as_options(sentence: str) -> str:
+    """What a game's author is told to pass, as whoever is at a shell gives it."""
+    for setting, given in (("api_key", "GS_PYGAME_API_KEY"), ("secret", "GS_PYGAME_SECRET")):
+        sentence = sentence.replace(f"pass {setting}=...", f"set {given}")
+    sentence = re.sub(r"\b([a-z]+(?:_[a-z]+)*)=(?:\.\.\.|True)", lambda found: _option(found[1]), sentence)
+    return re.sub(r"^[a-z]+(?:_[a-z]+)*(?= (?:is|'))", lambda found: _option(found[0]), sentence)
+
+
+def _option(setting: str) -> str:
+    return f"--{setting.replace('_', '-')}" if setting in _OPTIONS else setting
 
 
 def counted(number: int, what: str) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from .._base.messages import to_rfc3339
 from .._disk import consent
-from .._disk.accounts import Counts
+from .._disk.accounts import Counts, Share
 from .._disk.browse import Browser
 from .._disk.erasure import is_left
 from .._disk.storage import OUTBOX
@@ -30,14 +30,19 @@ def status(app: App = None, author: Author = AUTHOR, data_dir: DataDir = None, a
     with complaints("status"):
         folder = folder_of(app, author, data_dir)
         with closing(Browser(folder / OUTBOX)) as browser:
-            counts = browser.counts()
+            counts, names = browser.counts(), browser.destinations()
+    shares = {name: counts.share(name) for name in names}
     oldest = None if counts.oldest is None else to_rfc3339(counts.oldest)
     if as_json:
-        typer.echo(json.dumps({"folder": str(folder), **asdict(counts), "oldest": oldest}))
+        totals = {name: value for name, value in asdict(counts).items() if name != "shares"}
+        destinations = {name: asdict(share) for name, share in shares.items()}
+        typer.echo(json.dumps({"folder": str(folder), **totals, "oldest": oldest, "destinations": destinations}))
         return
     console = Console()
     console.print(str(folder), markup=False, highlight=False, soft_wrap=True)
     console.print(_table(counts))
+    if len(shares) > 1:
+        console.print(_table_of(shares))
     if oldest:
         console.print(f"The oldest that is not delivered ended at {oldest}.", highlight=False)
     if consent.load(folder) == "denied" and is_left(folder):
@@ -64,4 +69,14 @@ def _table(counts: Counts) -> Table:
     for name, count, note, style in rows:
         if count or name in ("started", "ended", "ready", "delivered"):
             table.add_row(name, f"{count:,}", Text(note), style=style if count else "")
+    return table
+
+
+def _table_of(shares: dict[str, Share]) -> Table:
+    table = Table("destination", "ready", "delivered", "rejected", "dropped", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, share in shares.items():
+        counts = (share.ready, share.delivered, share.rejected, share.dropped)
+        table.add_row(name, *(f"{count:,}" for count in counts), style="yellow" if share.ready else "")
     return table

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .._disk.private import make_folder
+from .._settings import Settings
 from ._config import DAY
 
 HELP = "Run a GameSparks-compatible server on this computer."
-DEFAULT_DATABASE = "sqlite:///gs_pygame_sessions.sqlite3"
 
 _EXTRA = {
     *("starlette", "uvicorn", "sqlalchemy", "jinja2", "websockets", "argon2", "quickjs"),
@@ -40,19 +41,42 @@ def main(words: list[str]) -> int:
         print("gs-pygame serve needs its extra: pip install 'gs-pygame[server]'", file=sys.stderr)
         return 2
     file, backup = options.pop("config", None), options.pop("backup", None)
-    settings: dict[str, Any] = {"database": DEFAULT_DATABASE}
+    settings: dict[str, Any] = {}
     try:
         settings |= read_config(file) if file is not None else {}
         settings |= {field: os.environ[name] for field, name in _ENVIRONMENT.items() if os.environ.get(name)}
-        config = ServerConfig(**{**settings, **options})
+        settings |= options
+        is_told = "database" in settings
+        config = ServerConfig(**settings if is_told else {**settings, "database": _made()})
         if backup is not None:
             back_up(config.database, backup)
         else:
-            serve(config)
+            serve(config, lambda _port: None if is_told else _say_where())
     except ServerError as error:
         print(f"gs-pygame serve: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _kept_in() -> Path:
+    """The file in the user's data folder, for who named no database."""
+    return Settings(author="gs-pygame", app="serve").folder / "sessions.sqlite3"
+
+
+def _made() -> str:
+    """That database, in a folder that is there. Raises ServerError."""
+    from ._schema import ServerError
+
+    folder = _kept_in().parent
+    try:
+        make_folder(folder)
+    except OSError as error:
+        raise ServerError(f"{folder} cannot be made ({error.strerror}): name a database by --database") from None
+    return f"sqlite:///{_kept_in()}"
+
+
+def _say_where() -> None:
+    print(f"gs-pygame serve: the sessions are kept in {_kept_in()}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--database",
         metavar="URL",
-        help=f"sqlite:///FILE, or postgresql://USER@HOST/NAME with the extra postgresql (default: {DEFAULT_DATABASE})",
+        help="sqlite:///FILE, or postgresql://USER@HOST/NAME with the extra postgresql (default: a file in your data "
+        "folder; it says which)",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes that serve (default: 1)")
     parser.add_argument(

@@ -101,9 +101,17 @@ class EndSessionRequest:
     @property
     def counters(self) -> JSON | None:
         """As they came; see counters_of()."""
-        measured = self.script_data.get("session")
-        counters = measured.get("counters") if isinstance(measured, dict) else None
+        counters = self._measured("counters")
         return counters if isinstance(counters, dict) else None
+
+    def crash(self, name: str) -> str | None:
+        """The exception's type (`exception`), or where in the game it came up (`frame`), if that came along."""
+        value = self._measured(name)
+        return value if isinstance(value, str) else None
+
+    def _measured(self, name: str) -> object:
+        measured = self.script_data.get("session")
+        return measured.get(name) if isinstance(measured, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +243,8 @@ def session_item(request: EndSessionRequest, received_at: int) -> JSON:
         "pygame": session.pygame,
         "sdk": session.sdk,
         "counters": request.counters,
+        "exception": request.crash("exception"),
+        "frame": request.crash("frame"),
     }
 
 

@@ -6,6 +6,7 @@ README. Blocking, since it asks the store and hashes passwords.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from . import _metrics, _players
+from ._erasure import erase
 from ._players import Client, Player
 from ._protocol import (
     JSON,
@@ -73,6 +75,7 @@ class Requests:
             "AnalyticsRequest": self._analytics,
             "LogEventRequest": self._log_event,
             "AccountDetailsRequest": self._account_details,
+            "ErasureRequest": self._erasure,
         }
 
     def end_of_itself(self, connection: Connection, client: Client, at: int, reason: str) -> Client:
@@ -232,6 +235,21 @@ class Requests:
                 player = _players.player_with_id(connection, caller.game, player_id)
             shown = player.display_name if player else ""
             return finish({**envelope(body), "userId": player_id, "displayName": shown, "scriptData": {}})
+
+        return process
+
+    def _erasure(self, body: JSON, caller: Caller) -> Process:
+        """gs_pygame's own, at a player's denial. Whoever knows the random id of an installation may ask for it; no
+        other id will do, since a player's can be guessed."""
+        (installation,) = _texts(body, "installationId")
+        try:
+            installation = str(uuid.UUID(installation))
+        except ValueError:
+            raise RequestError({"installationId": "must be a UUID"}) from None
+
+        def process(finish: Finish) -> JSON:
+            erased = erase(self._store, installation)
+            return finish({**envelope(body), "sessions": erased["sessions"], "scriptData": {}})
 
         return process
 

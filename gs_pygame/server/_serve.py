@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import secrets
 import socket
@@ -166,5 +167,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or error
-        raise ServerError(f"port {port} of {address} cannot be used: {reason}") from None
+        cure = "choose another by --port (0 takes a free one)"
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            cure = f"another program listens there, perhaps this server already: {cure}"
+        raise ServerError(f"port {port} of {address} cannot be used: {reason}; {cure}") from None
     return listener

@@ -26,7 +26,7 @@ from ._clock import FakeClock
 from ._contract import destination_contract
 from ._desktops import DESKTOPS, Desktop
 from ._destination import FakeDestination
-from ._ended import ended
+from ._ended import SeenEnd, containing, ended
 from ._fault_server import FaultServer
 from ._player import Player, game
 from ._wire import Reply, Request, Wire
@@ -40,7 +40,9 @@ __all__ = [
     "Player",
     "Reply",
     "Request",
+    "SeenEnd",
     "Wire",
+    "containing",
     "destination_contract",
     "ended",
     "game",

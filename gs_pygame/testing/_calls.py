@@ -205,7 +205,7 @@ def _exit(playing: Playing, real: Any) -> Any:
         if play is None:
             real(status)
         else:
-            play.dies()
+            play.dies(status)
 
     return leave
 

@@ -66,8 +66,12 @@ class FakeClock:
         self.advance(timeout)
         return bell.wait(0.0)
 
+    def forget_all(self) -> None:
+        """No more turns for any worker, and no close: the process has died."""
+        self._workers.clear()
+
     def forget(self, worker: Worker) -> None:
-        """No more turns for this worker, and no close: its process has died."""
+        """No more turns for this worker."""
         self._workers = [one for one in self._workers if one is not worker]
 
     def _moved(self, seconds: float) -> Instant:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,14 @@ class Curtain(BaseException):
     """Ends the game from inside one of its own calls. No Exception: games catch those."""
 
 
+class Crash(BaseException):
+    """Of a step: the game's call raises `error`."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 @dataclass(slots=True)
 class _Timer:
     event: Any
@@ -40,6 +48,7 @@ class Play:
 
     `let_pass` moves `clock` by so many seconds, `close` presses the close button, `kill` ends the game's process.
     `over`: nothing more is acted, and every call of the game raises Curtain. `fault`: why, unless it was killed.
+    `crash`: what the game was made to raise last. `status`: what the game gave to `os._exit`.
     """
 
     def __init__(
@@ -53,8 +62,12 @@ class Play:
     ) -> None:
         self.over = False
         self.fault: BaseException | None = None
+        self.crash: Exception | None = None
+        self.status: int | None = None
         self.readings: dict[str, Any] = {}  # what the computer's own clocks said first
+        self._script = script
         self._steps: Iterator[Step] = iter(script)
+        self._taken = 0
         self._patience = patience
         self._clock = clock
         self._let_pass = let_pass
@@ -96,6 +109,9 @@ class Play:
         except Curtain:
             self.over = True
             raise
+        except Crash as crash:
+            self.crash = crash.error
+            raise crash.error from None
         except BaseException as fault:
             self.over, self.fault = True, fault
             raise Curtain from fault
@@ -117,21 +133,27 @@ class Play:
         if period > 0:
             self._timers[posted.type] = _Timer(posted, period, self.now + period, loops)
 
-    def dies(self) -> None:
+    def dies(self, status: int) -> None:
         """The game ends its process so that nothing more of it runs."""
         self.over = True
+        self.status = status
         self._kill()
 
     def verdict(self, played: float) -> None:
-        """The game was over after `played` seconds. Raises what went wrong in the script, or AssertionError if that was
-        cut short.
+        """The game was over after `played` seconds. Raises what went wrong in the script, or AssertionError if deeds of
+        it are left undone. A generator, which may have no end, is closed.
         """
         __tracebackhide__ = True
+        if isinstance(self._steps, Generator):
+            self._steps.close()
         if self.fault is not None:
             raise self.fault
-        if self._told_to_quit is None and not self.over:
+        left = self._script[self._taken :] if isinstance(self._script, Sequence) else []
+        undone = [getattr(step, "__name__", repr(step)) for step in left if callable(step)]
+        if undone:
             raise AssertionError(
-                f"the game was over {played:.1f} s after it began, before the player had done all that the script says"
+                f"the game was over {played:.1f} s after it began, before the player had done all that the script "
+                f"says; still to do: {', '.join(undone)}"
             )
 
     def _act(self, until: float) -> None:
@@ -163,6 +185,7 @@ class Play:
     def _do_next(self) -> None:
         __tracebackhide__ = True
         step = next(self._steps, None)
+        self._taken += 1
         if step is None:
             self._due = None
             self._told_to_quit = self.now

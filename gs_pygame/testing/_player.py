@@ -6,19 +6,23 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pygame
 
 from .. import _install
-from .._base.messages import End
+from .._base.messages import Reason
+from .._engine import Engine
 from .._plugin import SessionPlugin
 from .._settings import Settings
 from ._calls import by_the_players_clock, with_the_players_eyes
 from ._clock import FakeClock
 from ._desktops import DESKTOPS, Beat, Deed
 from ._destination import FakeDestination
-from ._play import PATIENCE, Curtain, Play, Step
+from ._ended import SeenEnd
+from ._heard import Heard
+from ._play import PATIENCE, Crash, Curtain, Play, Step
 from ._window import RealWindow
 
 FRAME = 0.1
@@ -38,6 +42,7 @@ class Player:
 
     `desktop`: one of `DESKTOPS`; may be changed at any time. `ends`: what was delivered, in order. `clock` and
     `destination` are the plugin's. `focused` and `visible`: how things stand; unused in a real window (`window`).
+    `exit_code`: of the last process, as a shell sees it; None while it runs, and of one that was killed.
     All methods are for the game's thread.
     """
 
@@ -55,8 +60,10 @@ class Player:
         self.desktop = desktop
         self.focused = True
         self.visible = True
+        self.exit_code: int | None = None
+        self.heard = Heard()
         self._window = window
-        self._plugins: list[SessionPlugin] = []
+        self._plugins: list[PlayedSessionPlugin] = []
         self._coming: deque[tuple[float, Beat]] = deque()  # what the system has yet to say, and when (active clock)
         self._play: Play | None = None
 
@@ -72,20 +79,27 @@ class Player:
         self._desktop = name
 
     @property
-    def ends(self) -> list[End]:
+    def ends(self) -> list[SeenEnd]:
         """The ends that were delivered, in order."""
-        return self.destination.ends
+        return [SeenEnd.of(end) for end in self.destination.ends]
+
+    def expects_warning(self, match: str) -> AbstractContextManager[None]:
+        """Within it a warning of gs_pygame is meant in which `match`, a regular expression, is found; so are what
+        `script_data` and `on_delivered` raise. Raises AssertionError if there was none.
+        """
+        return self.heard.expecting(match)
 
     def plugin(self, settings: Settings) -> SessionPlugin:
         """A plugin for this player: with this clock, this destination, and their eyes."""
         real = self._window is not None
-        plugin = SessionPlugin(
+        plugin = PlayedSessionPlugin(
             settings,
             self.destination,
             self.clock,
             focused=None if real else lambda: self.focused,
             visible=None if real else lambda: self.visible and self.desktop != "wayland",  # it does not tell
         )
+        plugin.process_ends = self._play is not None
         self._plugins.append(plugin)
         return plugin
 
@@ -98,32 +112,44 @@ class Player:
         anything else; a generator will do. It is acted from inside the calls in which the game waits or looks for
         events, in this thread, and those go by `clock` meanwhile (see `gs_pygame.testing`).
 
-        When `main` returns or calls sys.exit, the process has ended; what it raises, a crash, is raised here as well.
-        Raises AssertionError if the game is over before the script, or still runs `patience` seconds after the close
-        button, and whatever a step raises.
+        When `main` returns or calls sys.exit, the process has ended, and the script with it; what it raises is raised
+        here as well, and so is SystemExit where the code is not 0. Raises AssertionError if deeds of a list were left
+        undone, if the game still runs `patience` seconds after the close button, or if gs_pygame warned of something
+        that was not expected; and whatever a step raises.
         """
         __tracebackhide__ = True
         if self._play is not None:
             raise RuntimeError("the game is being played already")
         self.focused = self.visible = True
+        self.exit_code = None
         self._coming.clear()
         if pygame.display.get_init():
             pygame.event.clear()
         play = self._play = Play(script, patience, self.clock, self._let_pass, self.closes, self.kills)
+        left: SystemExit | None = None
         try:
             main()
-        except SystemExit:
-            pass
+        except SystemExit as error:
+            left = error
         except BaseException as error:
             if not play.over:
                 self._end_process(error)
-                raise
+                self.exit_code = 1
+                if error is not play.crash:
+                    raise
             pygame.quit()  # a dead process has no window
         finally:
             played = play.since_it_began("active")
             self._play = None
             self._end_process(None)
+        if play.over:
+            self.exit_code, left = play.status, SystemExit(play.status)
+        elif self.exit_code is None:
+            self.exit_code = _code_of(left)
         play.verdict(played)
+        self.heard.verdict()
+        if left is not None and self.exit_code:
+            raise left
 
     # A game that is played frame by frame
 
@@ -135,6 +161,7 @@ class Player:
         while (left := until - self.clock.now().elapsed) > 1e-9:
             self._let_pass(min(FRAME, left))
             self.frame()
+        self.heard.verdict()
 
     # What a player does
 
@@ -176,11 +203,23 @@ class Player:
         self.clock.advance(0)
         self._look()
 
+    def crashes(self, error: type[Exception] | Exception) -> Callable[[], None]:
+        """A deed for a script: in the call in which the game then is, `error` is raised, as by a fault of its own."""
+        raised = error() if isinstance(error, type) else error
+
+        def crashes() -> None:
+            if self._play is not None:
+                raise Crash(raised)
+            self._end_process(raised)
+            self.exit_code = 1
+
+        return crashes
+
     def kills(self) -> None:
         """The game's process dies: nothing of it runs any more. Its next start in this folder finds what it left."""
+        self.clock.forget_all()
         for plugin in self._plugins:
-            if not plugin.closed and plugin.settings.enabled:
-                _die(plugin, self.clock)
+            plugin.dies()
         self._plugins.clear()
         if self._play is not None:
             raise Curtain
@@ -227,10 +266,10 @@ class Player:
     def _end_process(self, error: BaseException | None) -> None:
         """What the end of a game's process does, with or without an uncaught exception.
 
-        What is ready is delivered at once: nothing stands in for the process that does so when the game has gone.
+        What a process would deliver when the game has gone, is delivered at once.
         """
         for plugin in self._plugins:
-            plugin.settings = replace(plugin.settings, exit_delivery="wait")
+            plugin.process_ends = True
             plugin.__exit__(type(error) if error else None, error, None)
         self._plugins.clear()
 
@@ -249,7 +288,7 @@ def game(
     """Within it, `gs_pygame.install(...)` makes a plugin for a fake player, whose files lie in `data_dir`.
 
     On the way out the game's process has ended (reason `quit`), and what was ready is delivered. The arguments are
-    those of Player. Raises ValueError for an unknown desktop.
+    those of Player. Raises ValueError for an unknown desktop, and AssertionError for a warning that was not expected.
     """
     player = Player(frame=frame, desktop=desktop, window=window)
 
@@ -259,6 +298,7 @@ def game(
     real, _install.make_plugin = _install.make_plugin, make
     try:
         with contextlib.ExitStack() as replaced:
+            replaced.enter_context(player.heard.listening())
             replaced.enter_context(by_the_players_clock(player._playing))
             if window is None:
                 replaced.enter_context(with_the_players_eyes(lambda: player.focused, lambda: player.visible))
@@ -266,24 +306,46 @@ def game(
                 yield player
             finally:
                 player._end_process(None)
+            player.heard.verdict()
     finally:
         _install.make_plugin = real
 
 
-def _die(plugin: SessionPlugin, clock: FakeClock) -> None:
-    """Leave everything on disk as SIGKILL would: no end is saved, no file removed, and every lock is free."""
-    if plugin._watch:
-        plugin._watch.forked()  # what it does in a child is right here: it lets go of pygame, and touches no file
-    if plugin._following is not None:
-        clock.forget(plugin._following._worker)
-    engine = plugin._inherited
-    if engine is None:
-        return
-    lanes = engine.sending._lanes
-    for worker in (engine._keeper_worker, engine.sending._worker, *(lane.worker for lane in lanes)):
-        clock.forget(worker)
-    for lane in lanes:
-        lane._courier.close()
-    if engine._storage.run_file is not None:
-        engine._storage.run_file._lock.close()
-    engine._storage.outbox.close()
+def _code_of(error: SystemExit | None) -> int:
+    """What a process gives to who started it."""
+    code = error.code if error else None
+    return code if isinstance(code, int) else int(code is not None)
+
+
+class PlayedSessionPlugin(SessionPlugin):
+    """In a process that ends before the test does. `process_ends`: soon after this is closed."""
+
+    process_ends = False
+    _gone = False
+
+    def _end(self, engine: Engine, reason: Reason) -> None:
+        if (
+            self.process_ends and self.settings.exit_delivery == "after"
+        ):  # nothing else stands in for the process that delivers then
+            self._gone = True
+            self.settings = replace(self.settings, exit_delivery="wait")
+        super()._end(engine, reason)
+
+    def _tell(self) -> None:
+        """A game that has gone is told of nothing; at its next start it is."""
+        if not self._gone:
+            super()._tell()
+
+    def dies(self) -> None:
+        """Leave everything on disk as SIGKILL would: no end is saved, no file removed, and every lock is free."""
+        if self.closed or self._watch is None:
+            return
+        self._watch.forked()  # what it does in a child is right here: it lets go of pygame, and touches no file
+        engine = self._inherited
+        if engine is None:
+            return
+        for lane in engine.sending._lanes:
+            lane._courier.close()
+        if engine._storage.run_file is not None:
+            engine._storage.run_file._lock.close()
+        engine._storage.outbox.close()

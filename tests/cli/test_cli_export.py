@@ -37,6 +37,8 @@ COLUMNS = [
     "response",
     "error",
     "app",
+    "exception",
+    "frame",
 ]
 
 

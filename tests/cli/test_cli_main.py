@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from cli_kit import Command, fill
 from core_kit import environment
 
+import gs_pygame
 from gs_pygame import __version__
-from gs_pygame.cli import main
+from gs_pygame.cli import NEEDS_TOOLS, main
 
 COMMANDS = ("run", "serve", "status", "flush", "export", "doctor", "purge")
 
@@ -29,13 +31,38 @@ def without_the_extra(*words: str, **more: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, env=environment(**more), capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("words", [["status"], ["doctor"], ["flush"], ["--help"], []], ids=" ".join)
+@pytest.mark.parametrize("words", [["status"], ["doctor"], ["flush"], ["flush", "--help"]], ids=" ".join)
 def test_without_the_extra(words: list[str]) -> None:
     """One plain sentence says what to install."""
     done = without_the_extra(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert "pip install 'gs-pygame[tools]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["--help"], []], ids=["--help", "nothing"])
+def test_help_without_the_extra(words: list[str]) -> None:
+    """All commands with what they are for, and what to install for those that need it; in 80 columns."""
+    done = without_the_extra(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")] == list(COMMANDS)
+    assert "pip install 'gs-pygame[tools]'" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_the_plain_help_says_the_same(command: Command) -> None:
+    """As each command's own."""
+    assert [
+        name
+        for name in COMMANDS[2:]
+        if NEEDS_TOOLS[name].rstrip(".") not in " ".join(command(name, "--help").out.split())
+    ] == []
+
+
+def test_who_tries_the_demo_has_every_command() -> None:
+    """The extra brings what `status` needs."""
+    pyproject = (Path(gs_pygame.__file__).parents[1] / "pyproject.toml").read_text("utf-8")
+    assert re.findall(r"^demo = .*\[(.*?)\]\"\]$", pyproject, re.MULTILINE) == ["pygame-ce,server,tools"]
 
 
 def test_a_game_runs_without_the_extra(tmp_path: Path) -> None:

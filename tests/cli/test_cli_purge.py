@@ -11,8 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 from cli_kit import DELIVERING, PLAYING, Command, busy, everything, fill_with_all
-from core_kit import choose, ids
+from core_kit import begin, choose, ids, run
 
+from gs_pygame import Settings
+from gs_pygame._base.messages import Consent
 from gs_pygame._disk import consent, opening
 from gs_pygame._disk.outbox import Outbox
 
@@ -30,8 +32,60 @@ def test_yes(command: Command, path: Path) -> None:
     done = command.on("purge", "--yes")
     assert done.code == 0
     assert "3 undelivered, 1 rejected, 1 delivered" in done.out
-    assert names(path.parent) == ["delivery-gamesparks.lock"]
-    assert (path.parent / "delivery-gamesparks.lock").read_bytes() == b""
+    assert not path.parent.exists()
+
+
+def test_nothing_is_left_of_a_game(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A game that was named: its folder, its author's if that was the only one, and ours; with every kind of lock."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    games = [Settings(app=app, author="Me").folder for app in ("One", "Two")]
+    for game in games:
+        game.mkdir(parents=True)
+        fill_with_all(game / "outbox.sqlite3")
+        (game / "runs").mkdir()
+        for name in (
+            "delivery-gamesparks.lock",
+            "delivery-gamesparks.1.lock",
+            "replaced.lock",
+            "salvage.lock",
+            "runs/x.helper",
+        ):
+            (game / name).touch()
+        begin(game, "pending")
+    assert command("purge", "--app", "One", "--author", "Me", "--yes").code == 0
+    assert [games[0].exists(), games[1].exists()] == [False, True]
+    assert command("purge", "--app", "Two", "--author", "Me", "--yes").code == 0
+    assert list((tmp_path / "home").rglob("*")) == []
+
+
+def test_nothing_is_left_by_a_real_game(command: Command, path: Path) -> None:
+    """Played in a process of its own, and its end delivered to nobody."""
+    run(
+        """
+        import sys, time
+        import pygame, gs_pygame
+        gs_pygame.install(data_dir=sys.argv[1], endpoint="http://127.0.0.1:9", exit_delivery="next-start")
+        pygame.init()
+        pygame.display.set_mode((32, 32))
+        pygame.event.get()
+        """,
+        path.parent,
+    )
+    assert path.exists()
+    done = command.on("purge", "--yes")
+    assert (done.code, done.out) == (0, "Removed 1 end (1 undelivered).\n")
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize(("choice", "kept"), [("granted", []), ("pending", ["consent"]), ("denied", ["consent"])])
+def test_a_no_is_kept(command: Command, path: Path, choice: Consent, kept: list[str]) -> None:
+    """Else the next start would take a player for asked who has said no. It says so. A yes can be asked for again."""
+    fill_with_all(path)
+    choose(path.parent, choice)
+    done = command.on("purge", "--yes")
+    assert (names(path.parent) if path.parent.exists() else []) == kept
+    assert (f"The player's choice is kept: {choice}." in done.out) == bool(kept)
 
 
 def test_it_asks(command: Command, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +120,7 @@ def test_what_is_not_ours_stays(command: Command, path: Path) -> None:
     (path.parent / "saves").mkdir()
     (path.parent / "saves" / "slot1").write_text("hero")
     assert command.on("purge", "--yes").code == 0
-    assert names(path.parent) == ["consent", "delivery-gamesparks.lock", "saves/slot1"]
+    assert names(path.parent) == ["consent", "saves/slot1"]
     assert consent.load(path.parent) == "denied"
 
 
@@ -158,17 +212,20 @@ def test_what_cannot_be_read(command: Command, path: Path, harm: str) -> None:
             db.execute("PRAGMA user_version = 99")
     done = command.on("purge", "--yes")
     assert (done.code, "what cannot be read" in done.out) == (0, True)
-    assert names(path.parent) == ["delivery-gamesparks.lock"]
+    assert not path.parent.exists()
 
 
 def test_again(command: Command, path: Path) -> None:
-    """What is purged already is no failure; a game that was never played here may be a name that was mistyped."""
+    """What is purged already cannot be told from a name that was mistyped; where a no is kept, it can."""
     assert command.on("purge", "--yes").code == 1
     assert not path.parent.exists()
     fill_with_all(path)
     assert command.on("purge", "--yes").code == 0
     done = command.on("purge")
-    assert (done.code, done.out) == (0, "There is nothing to remove.\n")
+    assert (done.code, "no such game was played here, or it is purged already" in done.err) == (1, True)
+    choose(path.parent, "denied")
+    done = command.on("purge")
+    assert (done.code, done.out) == (0, "There is nothing to remove. The player's choice is kept: denied.\n")
 
 
 def test_the_next_start_is_a_new_installation(command: Command, path: Path) -> None:

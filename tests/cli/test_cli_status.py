@@ -55,6 +55,7 @@ def test_as_json(command: Command, path: Path) -> None:
         "delivered": 1,
         "dropped": {"full": 1},
         "oldest": "2027-01-15T08:00:20.000Z",
+        "destinations": {},
     }
     assert T0 + 20 == 1_800_000_020
 

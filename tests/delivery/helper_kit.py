@@ -115,4 +115,4 @@ def on_disk(folder: Path) -> list[tuple[str, str, int]]:
     with closing(sqlite3.connect(folder / "outbox.sqlite3")) as db:
         assert db.execute("SELECT count(*) FROM sessions WHERE state IN ('open', 'waiting')").fetchone() == (0,)
         assert not any_alive(folder / "runs")
-        return db.execute("SELECT state, reason, told FROM sessions ORDER BY number").fetchall()
+        return db.execute("SELECT state, reason, coalesce(told, 0) FROM sessions ORDER BY number").fetchall()

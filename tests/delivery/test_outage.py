@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pygame
@@ -167,7 +168,9 @@ def test_nothing_is_lost_to_a_fault(
     assert plugin.flush(DEADLINE)
     assert accepted.ids == ids
     assert [request.json["requestId"] for request in server.requests] == [ids[0], *ids]
-    assert plugin.status() == Status(started=3, ended=3, delivered=3, online=True, durable=True)
+    assert replace(plugin.status(), destinations={}) == Status(
+        started=3, ended=3, delivered=3, online=True, durable=True
+    )
     assert QUOTED not in log.text
     assert [words in line for line in log.ours()] == [True], "said once"
 
@@ -228,4 +231,6 @@ def test_a_server_that_fails_every_other_time(server: FaultServer, accepted: Acc
 
     eventually(through)
     assert accepted.ids == ids
-    assert plugin.status() == Status(started=10, ended=10, delivered=10, online=True, durable=True)
+    assert replace(plugin.status(), destinations={}) == Status(
+        started=10, ended=10, delivered=10, online=True, durable=True
+    )

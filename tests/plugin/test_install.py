@@ -115,7 +115,7 @@ def test_a_module_that_is_loaded_again_has_the_same_plugin(player: Player, funct
     player.wait(1)
     EndSessionRequest().send()
     player.wait(1)
-    assert [end.script_data for end in player.ends] == ['{"level":2}']
+    assert [end.script_data for end in player.ends] == [{"level": 2}]
     assert told == [2]
 
 
@@ -129,7 +129,7 @@ def test_a_dictionary_that_has_changed_since_is_the_setting_that_it_was(player: 
     again["level"] = 3
     EndSessionRequest().send()
     player.wait(1)
-    assert [end.script_data for end in player.ends] == ['{"level":3}']
+    assert [end.script_data for end in player.ends] == [{"level": 3}]
 
 
 def test_the_environment_counts_as_settings(player: Player, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ def test_end_session_request_goes_all_the_way(player: Player) -> None:
     assert answers == []
     player.wait(1)
     assert answers == [EndSessionResponse(10_000, {})]
-    (end,) = player.ends
+    (end,) = player.destination.ends
     assert (end.reason, end.script_data) == ("explicit", '{"level":3,"coins":7}')
     assert end.request_id.startswith("d_")
 
@@ -216,7 +216,7 @@ def test_a_wrong_request_ends_the_session_all_the_same(
     gs_pygame.install(**GIVEN, script_data={"level": 3})
     EndSessionRequest(script_data=script_data).send()
     player.wait(1)
-    assert [end.script_data for end in player.ends] == ['{"level":3}']
+    assert [end.script_data for end in player.ends] == [{"level": 3}]
     assert ("script_data" in caplog.text) == (script_data is not None)
 
 

@@ -111,6 +111,8 @@ def test_a_wrong_setting_is_named_with_what_was_given_and_what_is_allowed(
     assert allowed in said
     if name == "script_data":
         assert type(value).__name__ in said
+    elif value is None and name in ("app", "author"):
+        assert f"{name} is not set: pass {name}=..." in said
     elif isinstance(value, (int, float)) or value is None:
         assert repr(value) in said
 

@@ -65,11 +65,14 @@ def client(store: Store) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
-    """Start server processes in a fresh folder; what still runs at the end is killed."""
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ServerProcess]]:
+    """Start server processes in a fresh folder, with a database there; what still runs at the end is killed."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     with ExitStack() as leftovers:
 
         def starter(*options: str) -> ServerProcess:
+            if not {"--database", "--config"} & set(options):
+                options = (*options, "--database", "sqlite:///gs_pygame_sessions.sqlite3")
             process = ServerProcess(*options, cwd=tmp_path)
             leftovers.callback(process.stop, lambda child: child.kill())
             return process

@@ -75,6 +75,8 @@ def test_an_end_is_answered_and_listed(client: httpx.Client) -> None:
         "pygame": "2.6.1",
         "sdk": "gs_pygame 0.1.0",
         "counters": None,
+        "exception": None,
+        "frame": None,
     }
     assert datetime.strptime(received, "%Y-%m-%dT%H:%M:%S.%fZ")
     assert len(received) == len("2026-10-30T14:05:10.250000Z")

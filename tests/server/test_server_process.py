@@ -65,6 +65,32 @@ def test_a_windowed_program_has_no_standard_streams() -> None:
     assert int(done.stdout) > 0
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="these ask no variable where a user's data lie")
+def test_it_says_where_it_keeps_what_it_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word on a database: in the user's data folder, wherever it was started; for the user alone."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    kept = tmp_path / "home" / "gs_pygame" / "gs-pygame" / "serve" / "sessions.sqlite3"
+    (tmp_path / "here").mkdir()
+    for count in (1, 2):
+        process = ServerProcess("--port", "0", cwd=tmp_path / "here")
+        post(process.address, f"r{count}")
+        assert len(listed(process.address)) == count
+        code, out, err = process.stop(lambda child: child.terminate())
+        assert (code, out) == (0, "")
+        assert err.splitlines() == [f"gs-pygame serve: the sessions are kept in {kept}", STOPPED.strip()]
+    assert list((tmp_path / "here").iterdir()) == []
+    assert kept.parent.stat().st_mode & 0o77 == 0
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="these ask no variable where a user's data lie")
+def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence, which names the option."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    code, _, err = ServerProcess("--port", "0", cwd=tmp_path).stop(lambda child: None)
+    assert (code, err.count("\n"), "name a database by --database" in err) == (2, 1, True)
+
+
 @posix
 def test_kill_and_restart_loses_nothing_acknowledged(start: Start, tmp_path: Path) -> None:
     """Killed while four clients send, three times: what was answered is there once, and the file is sound."""
@@ -133,6 +159,7 @@ def test_a_port_in_use_is_one_sentence(start: Start, tmp_path: Path) -> None:
         code, out, err = start("--port", port).stop(lambda child: None)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert f"port {port} of 127.0.0.1 cannot be used" in err
+    assert "another program listens there, perhaps this server already: choose another by --port" in err
     assert list(tmp_path.iterdir()) == []
 
 

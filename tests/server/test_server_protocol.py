@@ -269,6 +269,8 @@ def test_a_session_item_has_exactly_the_documented_names() -> None:
         "pygame",
         "sdk",
         "counters",
+        "exception",
+        "frame",
     ]
     assert item["scriptData"] == {"level": 3} == own_data(parse_request(end()))
     assert item["receivedAt"].endswith(".000001Z")

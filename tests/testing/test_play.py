@@ -221,15 +221,42 @@ def test_everything_is_put_back(tmp_path: Any) -> None:
 # The ways out
 
 
-def test_sys_exit(gs_player: Player) -> None:
-    """A game that leaves by sys.exit has quit."""
+def leaving(leave: Callable[[], object]) -> Callable[[], None]:
+    """A game that plays until QUIT, and then goes by `leave`."""
 
     def main() -> None:
         game()()
-        sys.exit(3)
+        leave()
 
-    gs_player.plays(main, [2])
-    assert gs_player.ends == [ended("quit", active=2)]
+    return main
+
+
+@pytest.mark.parametrize("leave", [lambda: None, sys.exit, lambda: sys.exit(0), lambda: os._exit(0)])
+def test_a_good_exit(gs_player: Player, leave: Callable[[], object]) -> None:
+    """A game that leaves in good order has the exit code 0."""
+    gs_player.plays(leaving(leave), [2])
+    assert gs_player.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("leave", "code"), [(lambda: sys.exit(3), 3), (lambda: sys.exit("no level"), 1), (lambda: os._exit(4), 4)]
+)
+def test_another_exit(gs_player: Player, leave: Callable[[], object], code: int) -> None:
+    """With another code it fails the test, unless that expects it; its session has ended all the same."""
+    with pytest.raises(SystemExit):
+        gs_player.plays(leaving(leave), [2])
+    assert gs_player.exit_code == code
+    gs_player.plays(game(), [1])
+    assert gs_player.exit_code == 0
+    assert gs_player.ends == [ended("quit", active=2), ended("quit", active=1)]
+
+
+def test_no_exit(gs_player: Player) -> None:
+    """A game that still runs, or was killed, has said nothing."""
+    seen: list[int | None] = []
+    gs_player.plays(game(), [1])
+    gs_player.plays(game(), [1, lambda: seen.append(gs_player.exit_code), gs_player.kills])
+    assert [*seen, gs_player.exit_code] == [None, None]
 
 
 def test_a_crash(gs_player: Player) -> None:
@@ -242,6 +269,54 @@ def test_a_crash(gs_player: Player) -> None:
     with pytest.raises(ZeroDivisionError, match="the game's own"):
         gs_player.plays(game(fail), [5])
     assert gs_player.ends == [ended("crash", active=2)]
+    assert gs_player.exit_code == 1
+
+
+@pytest.mark.parametrize("error", [ValueError, ValueError("no such level")])
+def test_a_crash_as_a_deed(gs_player: Player, error: type[Exception] | Exception) -> None:
+    """The game raises what the test says, as a fault of its own, and that is no failure."""
+    gs_player.plays(game(), [2, gs_player.crashes(error)])
+    assert gs_player.ends == [ended("crash", active=2)]
+    assert gs_player.exit_code == 1
+
+
+def test_a_crash_that_the_game_survives(gs_player: Player) -> None:
+    """A game that catches it plays on, and so does the script."""
+    caught: list[str] = []
+
+    def main() -> None:
+        try:
+            game()()
+        except ValueError as error:
+            caught.append(str(error))
+        game()()
+
+    gs_player.plays(main, [2, gs_player.crashes(ValueError("no such level")), 3])
+    assert caught == ["no such level"]
+    assert gs_player.ends == [ended("quit", active=5)]
+    assert gs_player.exit_code == 0
+
+
+def test_a_crash_reporter_that_fails(gs_player: Player) -> None:
+    """What the game raises instead of the fault that the test had in mind is the game's own, and comes out."""
+
+    def main() -> None:
+        try:
+            game()()
+        except ValueError as error:
+            raise KeyError("the report") from error
+
+    with pytest.raises(KeyError, match="the report"):
+        gs_player.plays(main, [2, gs_player.crashes(ValueError)])
+
+
+def test_a_crash_frame_by_frame(gs_player: Player) -> None:
+    """A game whose loop the test turns has crashed as well."""
+    install()
+    gs_player.wait(2)
+    gs_player.crashes(ValueError)()
+    assert gs_player.ends == [ended("crash", active=2)]
+    assert gs_player.exit_code == 1
 
 
 def test_os_exit(gs_player: Player) -> None:
@@ -250,7 +325,7 @@ def test_os_exit(gs_player: Player) -> None:
     def main() -> None:
         game()()
         pygame.quit()
-        os._exit(1)
+        os._exit(0)
 
     gs_player.plays(main, [2])
     assert gs_player.ends == []
@@ -342,9 +417,52 @@ def test_patience(gs_player: Player) -> None:
 
 
 def test_a_game_that_ends_too_early(gs_player: Player) -> None:
-    """A script that was cut short fails, since it did not test what it says."""
-    with pytest.raises(AssertionError, match=r"the game was over 0\.0 s after it began, before the player"):
-        gs_player.plays(lambda: install() and None, [10])
+    """A script whose deeds were cut short fails, since it did not test what it says."""
+    script = [10, gs_player.leaves, 60, gs_player.returns]
+    with pytest.raises(AssertionError, match=r"the game was over 0\.0 s after it began.* still to do: leaves, returns"):
+        gs_player.plays(lambda: install() and None, script)
+
+
+def test_a_process_that_ends_too_early(gs_player: Player) -> None:
+    """However it ended: by the game's own `os._exit`, or killed by the script."""
+    with pytest.raises(AssertionError, match="still to do: leaves"):
+        gs_player.plays(game(lambda: os._exit(0)), [10, gs_player.leaves])
+    with pytest.raises(AssertionError, match="still to do: returns"):
+        gs_player.plays(game(), [10, gs_player.kills, 5, gs_player.returns])
+
+
+def short(length: float) -> Callable[[], None]:
+    """A game that is over by itself after so many seconds."""
+
+    def main() -> None:
+        install()
+        pygame.event.get()
+        pygame.time.wait(round(length * 1000))
+
+    return main
+
+
+def test_a_game_that_ends_by_itself(gs_player: Player) -> None:
+    """Its end is the script's: a game over is what such a test waits for."""
+    gs_player.plays(short(5), [10, 20])
+    gs_player.plays(short(5), [2, lambda: None, 60])
+    assert gs_player.ends == [ended("quit", active=5), ended("quit", active=5)]
+
+
+def test_a_script_without_an_end(gs_player: Player) -> None:
+    """A generator plays until the game is over, and is closed then."""
+    mashed: list[float] = []
+
+    def mash() -> Iterator[float]:
+        try:
+            while True:
+                yield 1
+                mashed.append(gs_player.clock.now().active)
+        finally:
+            mashed.append(0.0)
+
+    gs_player.plays(short(3.5), mash())
+    assert mashed == [pytest.approx(1001), pytest.approx(1002), pytest.approx(1003), 0.0]
 
 
 def test_a_step_that_fails(gs_player: Player) -> None:

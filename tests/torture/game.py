@@ -11,6 +11,9 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gs_pygame.destinations import GameSparks
+from gs_pygame.destinations._telling import known
+
 FRAME = 0.005
 """Seconds."""
 
@@ -20,7 +23,8 @@ GRACE = 0.5
 
 @dataclass(frozen=True)
 class Order:
-    """What one process is to do: play, or ("deliver") bring what lies in `folder` to `url`. `seed` decides the rest.
+    """What one process is to do: play, or ("deliver") bring what lies in `folder` to `url`, or to several that stand
+    there with a space between them. `seed` decides the rest.
 
     `leaves`: how it goes if nobody kills it first: "never", "exit", "close", "os._exit".
     """
@@ -68,11 +72,15 @@ def deliver(order: Order) -> None:
     run_file = runs / f"{order.seed.replace('/', '-')}.run"
     run_file.touch()  # and nobody holds it
     outbox = str(runs.with_name("outbox.sqlite3"))
-    helper.serve(io.BytesIO(), Gently(), outbox, str(run_file), run_file.stem, 1, game_sparks(order.url))
+    told = {each.name: {"batch_size": each.batch_size, **(known(each).told or {})} for each in destinations(order.url)}
+    helper.serve(io.BytesIO(), Gently(), outbox, str(run_file), run_file.stem, 1, told, list(told))
 
 
-def game_sparks(url: str) -> dict[str, str]:
-    return {"endpoint": url, "secret": "secret"}
+def destinations(url: str) -> list[GameSparks]:
+    """The first as if it were alone."""
+    return [
+        GameSparks(each, "secret", name=f"gamesparks-{n}" if n else "gamesparks") for n, each in enumerate(url.split())
+    ]
 
 
 def play(order: Order) -> None:
@@ -90,8 +98,7 @@ def play(order: Order) -> None:
     if not early:
         open_window(pygame)
     plugin = gs_pygame.install(
-        endpoint=order.url,
-        secret="secret",
+        destination=destinations(order.url),
         data_dir=order.folder,
         background_grace=GRACE,
         script_data={"seed": order.seed},

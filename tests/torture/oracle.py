@@ -15,8 +15,9 @@ from gs_pygame._base.clocks import Backoff, SystemClock
 from gs_pygame._delivery.courier import Courier
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame._disk.runs import recover_dead_runs
-from gs_pygame.destinations import GameSparks
+from gs_pygame._disk.storage import delivery_lock
 
+from .game import destinations
 from .recorder import Recorded
 from .truth import Seen, read
 
@@ -89,23 +90,27 @@ def settle(folder: Path, url: str) -> list[str]:
     """Nobody plays any more: recover and deliver everything, as the next start would. What went wrong."""
     outbox = Outbox(folder / "outbox.sqlite3")
     recover_dead_runs(outbox, folder / "runs")
-    courier = Courier(
-        outbox,
-        GameSparks(url, "secret"),
-        SystemClock(),
-        Backoff(random.random),
-        folder / "delivery-gamesparks.lock",
-        may_send=lambda: True,
-        on_receipt=lambda receipt: None,
-        on_rest=lambda: None,
-        lock_wait=0.05,
-    )
+    all_of_them = destinations(url)
     give_up = time.monotonic() + SETTLE
-    while (delay := courier.turn()) is not None and time.monotonic() < give_up:
-        time.sleep(min(delay, 0.05))
-        courier.nudge()
+    for destination in all_of_them:
+        courier = Courier(
+            outbox,
+            destination,
+            SystemClock(),
+            Backoff(random.random),
+            delivery_lock(folder, destination.name),
+            may_send=lambda: True,
+            on_receipt=lambda receipt: None,
+            on_rest=lambda: None,
+            lock_wait=0.05,
+            among=[each.name for each in all_of_them],
+        )
+        while (delay := courier.turn()) is not None and time.monotonic() < give_up:
+            time.sleep(min(delay, 0.05))
+            courier.nudge()
+        courier.close()
     counts = outbox.counts()
-    courier.close()
+    outbox.close()
     all_is_delivered = counts.started == counts.ended == counts.delivered and not (counts.rejected or counts.dropped)
     return [] if all_is_delivered else [f"{folder.parent.name}: not all is delivered: {counts}"]
 

@@ -157,21 +157,71 @@ def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> No
         stuck = settle(installation.folder, recorder.url)
         counts = outbox.counts()
         outbox.close()
-        in_order = [end.session["id"] for end in sorted(recorder.ends.values(), key=lambda end: end.at)]
         known = set(wanted)
-        arrivals = [session_id for session_id in in_order if session_id in known]
+        came = arrivals(recorder, known)
         repeats = sum(end.repeats for end in recorder.ends.values())
         report(
             f"{killed} deliverers killed of {n}, {games} of them games; {len(wanted)} ends, "
-            f"{len(known - set(arrivals))} lost, {len(arrivals) - len(set(arrivals))} doubled in effect, "
+            f"{len(known - set(came))} lost, {len(came) - len(set(came))} doubled in effect, "
             f"{repeats} repeated for want of a receipt"
         )
         assert stuck == []
-        assert arrivals == wanted
-        assert counts.delivered == len(in_order) == last_number(installation.folder)[0]
+        assert came == wanted
+        assert counts.delivered == len(recorder.ends) == last_number(installation.folder)[0]
         assert not any(end.changed for end in recorder.ends.values())
         assert repeats <= killed
         assert complaints(installation.log) == []
+
+
+@POSIX
+def test_killed_deliverers_to_two(tmp_path: Path, zygote: Zygote, report: Report) -> None:
+    """As above to two servers, the second of which is away until half of them are killed: each has every end once, and
+    the first waits for nothing."""
+    chance = random.Random(f"{SEED}/two")
+    with Recorder(f"{SEED}/first", slow=0.003) as first, Recorder(f"{SEED}/second", slow=0.003) as second:
+        installation = Installation(tmp_path / "one", f"{first.url} {second.url}")
+        outbox = Outbox(installation.folder / "outbox.sqlite3")
+        wanted = backlog(outbox, 30)
+        second.server.down()
+        n = killed = alive = 0
+        begun = first_delivery(zygote, installation.order(0, what="deliver"), first)
+        is_away = True
+        while alive or killed < DELIVERER_KILLS:
+            while outbox.counts().share("gamesparks").ready < 30:
+                wanted += backlog(outbox, 30)
+            if alive < 3 and killed < DELIVERER_KILLS:
+                n += 1
+                what = chance.choice(["deliver", "deliver", "play"])
+                zygote.start(n, installation.order(n, what=what), begun * (0.1 + 3 * chance.random()))
+                alive += 1
+                continue
+            killed += zygote.gone()["killed"]
+            alive -= 1
+            if is_away and killed >= DELIVERER_KILLS // 2:
+                ahead = len(first.ends)
+                assert (ahead > 0, len(second.ends)) == (True, 0)
+                second.server.up()
+                is_away = False
+        stuck = settle(installation.folder, installation.url)
+        counts = outbox.counts()
+        outbox.close()
+        at_each = [arrivals(recorder, set(wanted)) for recorder in (first, second)]
+        repeats = [sum(end.repeats for end in recorder.ends.values()) for recorder in (first, second)]
+        report(
+            f"{killed} deliverers killed of {n}; {len(wanted)} ends, of which the first had {ahead} before the second "
+            f"was there; {[len(set(wanted) - set(ids)) for ids in at_each]} lost, "
+            f"{[len(ids) - len(set(ids)) for ids in at_each]} doubled in effect, {repeats} repeated"
+        )
+        assert stuck == []
+        assert at_each == [wanted, wanted]
+        assert counts.delivered == len(first.ends) == len(second.ends) == last_number(installation.folder)[0]
+        assert complaints(installation.log) == []
+
+
+def arrivals(recorder: Recorder, known: set[str]) -> list[str]:
+    """The sessions of these that came, in order."""
+    in_order = [end.session["id"] for end in sorted(recorder.ends.values(), key=lambda end: end.at)]
+    return [session_id for session_id in in_order if session_id in known]
 
 
 def first_delivery(zygote: Zygote, order: Order, recorder: Recorder) -> float:
