@@ -13,8 +13,9 @@ import os
 import socket
 import time
 import zlib
+from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -39,7 +40,7 @@ class Answer:
     """What came back, be it from the server or not. A body over ANSWER_LIMIT is none: b"".
 
     `date`: when that was, by the server's clock. `first`: nothing was asked before over its connection, so that it can
-    be the answer to no other request.
+    be the answer to no other request. `headers`: by name, in whatever case.
     """
 
     status: int
@@ -47,6 +48,7 @@ class Answer:
     body: bytes
     date: str | None = None
     first: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Poster:
@@ -78,8 +80,8 @@ class Poster:
             if name.partition(".")[0] == "urllib3":
                 logging.getLogger(name).addFilter(_may_be_logged)
 
-    def post(self, body: bytes) -> Answer | Retry:
-        """The one place where low-level errors become outcomes."""
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer | Retry:
+        """The one place where low-level errors become outcomes. `headers`: this post's own."""
         if time.monotonic() - self._used > KEEP_ALIVE:
             self.close()
         token = _posting.set(True)
@@ -88,7 +90,7 @@ class Poster:
         try:
             settings = self._settings()
             proxy = requests.utils.select_proxy(self._url, settings["proxies"])
-            request = self._prepared(body)
+            request = self._prepared(body, headers)
             # Not by the session, which would follow a redirect, or read and unpack all of its body, and keep cookies.
             adapter = self._session.get_adapter(self._url)
             with adapter.send(request, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **settings) as answer:
@@ -101,6 +103,7 @@ class Poster:
                     _unpacked(read, said.get("Content-Encoding", "")),
                     said.get("Date"),
                     first,
+                    said,
                 )
         except Exception as error:  # noqa: BLE001 - whatever the network does is a reason to retry
             self.close()
@@ -120,12 +123,14 @@ class Poster:
             settings["verify"] = True
         return settings
 
-    def _prepared(self, body: bytes) -> requests.PreparedRequest:
-        """All but the body is the same each time: made anew, it is a sixth of the time that a request takes."""
+    def _prepared(self, body: bytes, headers: Mapping[str, str] | None) -> requests.PreparedRequest:
+        """Almost all is the same each time: made anew, it is a sixth of the time that a request takes."""
         if self._request is None:
             self._request = self._session.prepare_request(requests.Request("POST", self._url))
-        self._request.prepare_body(body, None)
-        return self._request
+        request = self._request.copy() if headers else self._request
+        request.headers.update(headers or {})
+        request.prepare_body(body, None)
+        return request
 
     def close(self) -> None:
         """Give up the connection; the next post has a new one."""

@@ -11,13 +11,16 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote
 
 from .. import _address
 from .._base.messages import End, EndSessionResponse
+from ._answers import NOT_NOW as _NOT_NOW
+from ._answers import WORDS_LIMIT
+from ._answers import json_object as _object
+from ._answers import seconds as _seconds
 from ._protocol import Delivered, Outcome, Pause, Rejected, Retry
 
 if TYPE_CHECKING:
@@ -26,12 +29,10 @@ if TYPE_CHECKING:
 NO_SECRET = "none"
 """Stands in the path where no secret is set; `gs-pygame serve` without GS_PYGAME_SECRET takes any."""
 
-WORDS_LIMIT = 1000  # characters of a server's error that are kept
 DEPTH_LIMIT = 100  # levels of a server's scriptData that are kept; Python reads deeper JSON than it writes
 DURATION_LIMIT = 2**63  # the official SDKs type sessionDuration as a long
 
 _RESPONSE_CLASS = ".EndSessionResponse"
-_NOT_NOW = frozenset({408, 425, 429})  # statuses that say nothing about the end itself
 _NOT_LET_IN = re.compile("(not|un)[ _-]?authori", re.IGNORECASE)
 _LATER = re.compile(
     "maintenance|time[ _-]?out|timed[ _-]?out|throttl|busy|overload|unavailable|rate[ _-]?limit|too[ _-]many|try again",
@@ -142,15 +143,6 @@ def request_of(end: End) -> dict[str, Any]:
     }
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object that was answered; None if it is none."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return answer if isinstance(answer, dict) else None
-
-
 def _echoes(answer: dict[str, Any] | None, request_id: str) -> bool:
     return answer is not None and answer.get("requestId") == request_id
 
@@ -182,30 +174,3 @@ def _deeper_than(limit: int, value: dict[str, Any]) -> bool:
         inner = [child for box in containers for child in (box.values() if isinstance(box, dict) else box)]
         containers = [child for child in inner if isinstance(child, (dict, list))]
     return bool(containers)
-
-
-def _seconds(retry_after: str | None, date: str | None) -> float | None:
-    """`Retry-After`, in seconds or as a date (RFC 9110), as seconds from now; None if it makes no sense.
-
-    A date is measured against the server's own, since the player's clock may be years off.
-    """
-    if retry_after is None:
-        return None
-    try:
-        seconds = float(retry_after)
-    except ValueError:
-        then = _moment(retry_after)
-        if then is None:
-            return None
-        seconds = (then - (_moment(date) or datetime.now(timezone.utc))).total_seconds()
-    return seconds if 0 < seconds < math.inf else None
-
-
-def _moment(date: str | None) -> datetime | None:
-    import email.utils  # costs 5 ms, for the rarest of answers
-
-    try:
-        moment = email.utils.parsedate_to_datetime(date or "")
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -23,6 +23,7 @@ Everything here may be used in a game's own tests; none of it is imported by a g
 
 from . import replies
 from ._clock import FakeClock
+from ._contract import destination_contract
 from ._desktops import DESKTOPS, Desktop
 from ._destination import FakeDestination
 from ._ended import SeenEnd, containing, ended
@@ -42,6 +43,7 @@ __all__ = [
     "SeenEnd",
     "Wire",
     "containing",
+    "destination_contract",
     "ended",
     "game",
     "replies",

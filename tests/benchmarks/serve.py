@@ -87,5 +87,6 @@ async def main() -> None:
     await server.serve_forever()
 
 
-with contextlib.suppress(KeyboardInterrupt):
-    asyncio.run(main())
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())

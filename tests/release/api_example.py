@@ -26,6 +26,7 @@ def main(folder: Path) -> None:
         drop_in(folder / "drop-in", server.url)
         an_own_loop(folder / "loop", server.url)
         an_own_destination(folder / "destination", server.url)
+        others(server.url)
     many_at_a_time(folder / "batches")
     mistakes(folder / "mistakes")
     pygame.quit()
@@ -135,6 +136,20 @@ def an_own_destination(folder: Path, endpoint: str) -> None:
         clock.advance(2 * 3600)
         assert (plugin.status().rejected, plugin.status().delivered) == (1, 1)
     assert logged.lines == ["explicit 10 s: 0 ms"]
+
+
+def others(url: str) -> None:
+    """Destinations are plain data until they send; each has a name of its own."""
+    marks = {"201": "x-saved: "}
+    found: list[destinations.Destination] = [
+        destinations.Webhook(url, {"X-Key": "k"}, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", batch=10, delivered=marks),
+        destinations.OpenTelemetry(url, headers={"X-Key": "k"}),
+        destinations.PostHog("phc_key", host=url, person_profiles=False),
+        destinations.GameAnalytics("game key", "secret key", endpoint=url, name="another"),
+    ]
+    assert [one.name for one in found] == ["webhook", "opentelemetry", "posthog", "another"]
+    for one in found:
+        one.close()
 
 
 class Tally:
