@@ -114,7 +114,7 @@ def delivered(duration: int | None = 0, **script_data: object) -> Delivered:
 
 
 def status(code: int, after: float | None = None) -> Retry:
-    return Retry(f"the server answered HTTP {code}", after, server_error=code >= 500)
+    return Retry(f"the server answered HTTP {code}", after, server_error=code >= 500 or code == 413)
 
 
 def redirected(code: int) -> Retry:

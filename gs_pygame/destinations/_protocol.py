@@ -34,8 +34,8 @@ class Pause:
 class Retry:
     """No verified answer: try again later.
 
-    `after`: seconds the server asked for. `server_error`: it was a 5xx. `severe`: somebody has to look, so it is logged
-    as an error.
+    `after`: seconds the server asked for. `server_error`: it was a 5xx, or another answer that may be about this end
+    alone. `severe`: somebody has to look, so it is logged as an error.
     """
 
     why: str

@@ -10,17 +10,15 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import quote
 
 from .. import _address
-from .._base.messages import End, EndSessionResponse
-from ._answers import NOT_NOW as _NOT_NOW
-from ._answers import WORDS_LIMIT
-from ._answers import json_object as _object
-from ._answers import seconds as _seconds
+from .._base.messages import End, EndSessionResponse, Erasure
+from ._answers import NOT_NOW, WORDS_LIMIT, json_object, seconds, undelivered
 from ._protocol import Delivered, Outcome, Pause, Rejected, Retry
 
 if TYPE_CHECKING:
@@ -62,10 +60,13 @@ class GameSparks:
 
     @cached_property
     def _poster(self) -> Poster:
+        return self._poster_of("EndSessionRequest")
+
+    def _poster_of(self, request: str) -> Poster:
         from ._http import Poster
 
         endpoint = _address.marked(self.endpoint, self.api_key)
-        path = f"rs/{quote(self.credential, safe='')}/{quote(self.secret or NO_SECRET, safe='')}/EndSessionRequest"
+        path = f"rs/{quote(self.credential, safe='')}/{quote(self.secret or NO_SECRET, safe='')}/{request}"
         return Poster(f"{_address.filled(endpoint).rstrip('/')}/{path}", _address.place(endpoint))
 
     def deliver(self, ends: Sequence[End]) -> list[Outcome]:
@@ -75,13 +76,20 @@ class GameSparks:
         answer = self.post(request_of(end))
         if isinstance(answer, Retry):
             return answer
-        if not _echoes(_object(answer.body), end.request_id):
+        if not _echoes(json_object(answer.body), end.request_id):
             self.close()  # whatever else comes over that connection may still belong to this end
         return self.outcome_of(answer, end.request_id)
 
     def post(self, request: dict[str, Any]) -> Answer | Retry:
         """What the server says to `request`; Retry if it says nothing."""
         return self._poster.post(json.dumps(request).encode())
+
+    def erase(self, erasure: Erasure) -> Outcome:
+        """`ErasureRequest`, which `gs-pygame serve` knows; GameSparks had none."""
+        request = {"@class": ".ErasureRequest", "requestId": erasure.id, "installationId": erasure.installation_id}
+        with closing(self._poster_of("ErasureRequest")) as poster:
+            answer = poster.post(json.dumps(request).encode())
+        return answer if isinstance(answer, Retry) else self.outcome_of(answer, erasure.id)
 
     def close(self) -> None:
         if "_poster" in self.__dict__:
@@ -90,26 +98,17 @@ class GameSparks:
     def outcome_of(self, answer: Answer, request_id: str) -> Outcome:
         """What the server's answer to the request of that id means."""
         status = answer.status
-        after = _seconds(answer.retry_after, answer.date)
-        found = _object(answer.body)
-        if status in (401, 403):
-            if found is None:
-                whose = "a page that is not the server's (a portal's, a firewall's?)"
-                return Retry(f"{whose} refuses us: HTTP {status}", after)
-            return Pause(f"the server does not let us in (HTTP {status}): check secret, credential and api_key")
-        said = found if _verifies(found, request_id, answer.first) else None
-        if said is not None and status < 500 and status not in _NOT_NOW:
+        after = seconds(answer.retry_after, answer.date)
+        found = json_object(answer.body)
+        said = found if status not in (401, 403) and _verifies(found, request_id, answer.first) else None
+        if said is not None and status < 500 and status not in NOT_NOW:
             if said.get("error"):
                 return self._refused(json.dumps(said["error"]), after)
             if 200 <= status < 300:
                 return Delivered(self._response_of(said))
-        if 300 <= status < 400:
-            return Retry(f"the endpoint redirects (HTTP {status}), which is not followed: set its final address")
         if 200 <= status < 300 and not answer.first and _verifies(found, request_id, True):
             return Retry("the answer does not say which end it is for: asked again over another connection", after)
-        if 200 <= status < 300:
-            return Retry("what answered is not the server, or broke off (a portal's page?)", after)
-        return Retry(f"the server answered HTTP {status}", after, server_error=status >= 500)
+        return undelivered(answer, "secret, credential and api_key")
 
     def _refused(self, words: str, after: float | None) -> Outcome:
         """The server's own error, in which it may have repeated the secret."""
@@ -124,9 +123,8 @@ class GameSparks:
 
     def _response_of(self, said: dict[str, Any]) -> EndSessionResponse:
         duration, script_data = said.get("sessionDuration"), said.get("scriptData")
-        scaled = (
-            duration * (1000 if self.duration_unit == "s" else 1) if isinstance(duration, (int, float)) else math.nan
-        )
+        unit = 1000 if self.duration_unit == "s" else 1
+        scaled = duration * unit if isinstance(duration, (int, float)) else math.nan
         return EndSessionResponse(
             round(scaled) if 0 <= scaled < DURATION_LIMIT else None,
             script_data if isinstance(script_data, dict) and _is_plain(script_data) else {},

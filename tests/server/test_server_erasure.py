@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,6 +11,7 @@ import pytest
 from server_kit import DEADLINE, PATH, counters, end, ends, eventually, listening, numbered, record
 from sqlalchemy import func, select
 
+from gs_pygame import SessionPlugin, Settings
 from gs_pygame.server import Store, _erasure, create_app
 from gs_pygame.server._dispatch import Dispatcher
 from gs_pygame.server._gaps import GapTotals
@@ -162,3 +165,46 @@ def test_a_server_keeps_no_longer_than_it_was_told(store: Store, clock: list[int
         eventually(lambda: [received.request.session.number for received in store.latest(9)] == [2])
         httpx.post(f"{address}{PATH}", json=end("new"), trust_env=False, timeout=DEADLINE).raise_for_status()
     assert store.totals().sessions == 2
+
+
+def asks(client: httpx.Client, installation: object) -> httpx.Response:
+    request = {"@class": ".ErasureRequest", "requestId": "e_1", "installationId": installation}
+    return client.post("/rs/device/none/ErasureRequest", json=request)
+
+
+def test_a_game_asks_for_its_player(client: httpx.Client, store: Store) -> None:
+    """Whoever knows the random id of an installation has all erased that came from it, whoever played; a repeat finds
+    nothing. Nobody else's is touched."""
+    mine, other = str(uuid.uuid4()), str(uuid.uuid4())
+    for number, (installation, player) in enumerate([(mine, mine), (mine, "ada"), (other, "ada")]):
+        session = {"id": f"s{number}", "installationId": installation, "activeMs": 5}
+        client.post(PATH, json=end(f"r{number}", playerId=player, scriptData={"session": session}))
+    assert asks(client, mine).json() == {
+        "@class": ".ErasureResponse",
+        "requestId": "e_1",
+        "sessions": 2,
+        "scriptData": {},
+    }
+    assert [item["installationId"] for item in client.get("/sessions").json()] == [other]
+    assert asks(client, mine).json()["sessions"] == 0
+
+
+@pytest.mark.parametrize("installation", ["ada", "", None, 5, "1", "%"])
+def test_no_other_id_will_do(client: httpx.Client, installation: object) -> None:
+    """A player's name can be guessed: whoever holds a copy of the game could have anybody erased."""
+    client.post(PATH, json=end("r1", playerId="ada"))
+    answer = asks(client, installation).json()
+    assert "installationId" in answer["error"]
+    assert len(client.get("/sessions").json()) == 1
+
+
+def test_a_denial_is_heard_here(tmp_path: Path, client: httpx.Client) -> None:
+    """The whole way: a game sends, its player refuses, and nothing is left at the server."""
+    address = str(client.base_url)
+    with SessionPlugin(Settings(data_dir=tmp_path, endpoint=address, hook=False), focused=lambda: True) as plugin:
+        plugin.end_session()
+        assert plugin.flush(DEADLINE)
+        assert len(client.get("/sessions").json()) == 1
+        plugin.set_consent("denied")
+        eventually(lambda: client.get("/sessions").json() == [])
+        eventually(lambda: not (tmp_path / "erasures.json").exists())

@@ -31,7 +31,7 @@ pytestmark = [
 BEAT = 1.0
 """Seconds after which each copy has heard of a choice."""
 
-SLACK = 0.5
+SLACK = BEAT
 """Seconds by which a request may come later than it was allowed: one that was under way, on a busy machine."""
 
 ROUNDED = 0.002
