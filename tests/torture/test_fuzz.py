@@ -210,9 +210,23 @@ def record_row(**junk: Any) -> dict[str, Any]:
 ends = st.dictionaries(st.sampled_from(sorted(end_row())), junk, min_size=1, max_size=4).map(lambda j: end_row(**j))
 states = st.sampled_from(["ready", "ready", "ready", "open", "waiting", "delivered", "rejected"])
 ends = st.builds(lambda row, state: {**row, "state": state}, ends, states)
+METAS = ["floor", "destinations", "lines", "delivered", "rejected", "dropped:full", "dropped:"]
+METAS += ["to:fake:delivered", "to:fake:tried", "to::"]
 metas = st.fixed_dictionaries(
     {
-        "key": st.sampled_from(["floor", "line", "delivered", "rejected", "dropped:full", "dropped:"])
+        "key": st.sampled_from(
+            [
+                "floor",
+                "destinations",
+                "to:fake:delivered",
+                "to:fake:tried",
+                "to::",
+                "delivered",
+                "rejected",
+                "dropped:full",
+                "dropped:",
+            ]
+        )
         | st.text(st.characters(exclude_categories=["Cs"]), max_size=8).map(lambda text: f"dropped:{text}"),
         "value": junk,
     }
