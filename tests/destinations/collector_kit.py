@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -50,6 +51,9 @@ def rotel(folder: Path, to: str | None = None) -> Iterator[Rotel]:
         *("--pid-file", str(folder / "collector.pid"), "--log-file", str(folder / "collector.log")),
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ROTEL_")}
+    environment["LD_LIBRARY_PATH"] = sysconfig.get_config_var(
+        "LIBDIR"
+    )  # it has Python in it, and looks for its library
     with output.open("w") as written:
         process = subprocess.Popen(command, stdout=written, stderr=written, env=environment)
     try:

@@ -28,13 +28,26 @@ def tell(request: Request, wire: Wire, status: int, value: Any, headers: dict[st
     answer(status, body, {**JSON, **(headers or {})})(request, wire)
 
 
-class Receiver:
+class Stub:
+    """A service: `take` has whole requests alone, and not what somebody was killed amid."""
+
+    def __call__(self, request: Request, wire: Wire) -> None:
+        if len(request.body) == int(request.headers.get("content-length", 0)):
+            self.take(request, wire)
+        else:
+            wire.hang_up()
+
+    def take(self, request: Request, wire: Wire) -> None:
+        raise NotImplementedError
+
+
+class Receiver(Stub):
     """Keeps what it is sent once by its id, as the page of the webhook asks of a receiver. `kept`: by id."""
 
     def __init__(self) -> None:
         self.kept: dict[str, Any] = {}
 
-    def __call__(self, request: Request, wire: Wire) -> None:
+    def take(self, request: Request, wire: Wire) -> None:
         sent = request.json
         for message in sent if isinstance(sent, list) else [sent]:
             self.kept.setdefault(message["id"], message)
@@ -46,13 +59,13 @@ def row(end: End) -> dict[str, Any]:
     return {"id": end.session_id}
 
 
-class PostgREST:
+class PostgREST(Stub):
     """A table whose primary key is `id`. `rows`: by that."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Any] = {}
 
-    def __call__(self, request: Request, wire: Wire) -> None:
+    def take(self, request: Request, wire: Wire) -> None:
         prefer = request.headers.get("prefer", "")
         if request.headers.get("apikey") != "s3cret-key":
             return tell(request, wire, 401, {"message": "Invalid API key"})
@@ -67,7 +80,7 @@ class PostgREST:
         return tell(request, wire, 201 if new else 200, None, {"Content-Range": "*/*", **applied})
 
 
-class PostHogStub:
+class PostHogStub(Stub):
     """`capture` of PostHog's. `events`: as they are counted, one for each uuid, event, timestamp and distinct_id."""
 
     def __init__(self, key: str = "phc_key") -> None:
@@ -75,7 +88,7 @@ class PostHogStub:
         self.events: dict[tuple[str, ...], Any] = {}
         self.historical: list[bool] = []
 
-    def __call__(self, request: Request, wire: Wire) -> None:
+    def take(self, request: Request, wire: Wire) -> None:
         def plain(status: int, words: str) -> None:
             answer(status, words.encode(), {"Content-Type": "text/plain; charset=utf-8"})(request, wire)
 
@@ -105,7 +118,7 @@ _SYSTEMS = "ios|android|windows|linux|mac_osx|tizen|webgl|ps4|xboxone"
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-class Collector:
+class Collector(Stub):
     """GameAnalytics' collector, API v2. `events`: what it took. `ahead`: its clock, in seconds."""
 
     def __init__(self, game_key: str = "a-game-key", secret_key: str = "a-secret-key") -> None:
@@ -115,7 +128,7 @@ class Collector:
         self.enabled = True
         self.inits = 0
 
-    def __call__(self, request: Request, wire: Wire) -> None:
+    def take(self, request: Request, wire: Wire) -> None:
         signed = hmac.new(self._secret_key.encode(), request.body, hashlib.sha256).digest()
         _, _, key, what = request.path.split("/")
         if key != self._game_key or request.headers.get("authorization") != base64.b64encode(signed).decode():

@@ -20,7 +20,7 @@ from typing import Any
 import notes
 import pytest
 from network_kit import DEADLINE, put
-from sinks_kit import Collector, PostgREST, PostHogStub, Receiver, row, tell
+from sinks_kit import Collector, PostgREST, PostHogStub, Receiver, Stub, row, tell
 
 from gs_pygame._disk.outbox import Outbox
 from gs_pygame.destinations import Destination, GameAnalytics, OpenTelemetry, PostHog, Webhook
@@ -35,13 +35,13 @@ PREFER = {"apikey": "s3cret-key", "Prefer": "return=minimal"}
 MARKS = {"201": "preference-applied: return=minimal", "409": '"23505"'}
 
 
-class Logs:
+class Logs(Stub):
     """A collector of OTLP: how often each session's end was taken."""
 
     def __init__(self) -> None:
         self.ends: Counter[str] = Counter()
 
-    def __call__(self, request: Request, wire: Wire) -> None:
+    def take(self, request: Request, wire: Wire) -> None:
         for resource in request.json["resourceLogs"]:
             for record in resource["scopeLogs"][0]["logRecords"]:
                 if record["eventName"] == "session.end":

@@ -38,9 +38,9 @@ def test_a_played_session_at_a_real_collector(gs_player: Player, collector: Rote
     """A game is played as it is; the collector writes down its start and its end, by the semantic conventions, when
     they were."""
     gs_player.plays(my_game.main, [10, gs_player.minimises, 20, gs_player.returns, 5])
-    (played,) = gs_player.ends
+    (played,) = gs_player.destination.ends
     destination = OpenTelemetry(collector.url)
-    assert destination.deliver(gs_player.ends) == [DELIVERED]
+    assert destination.deliver([played]) == [DELIVERED]
     destination.close()
     said = collector.wait_for(f"session.id: Str({played.session_id})", 2)
     assert "-> service.name: Str(My Game)" in said
