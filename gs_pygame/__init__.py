@@ -15,7 +15,7 @@ from ._base.errors import (
     NotInstalledError,
     PygameNotFoundError,
 )
-from ._base.messages import End, EndSessionResponse, Session, Status
+from ._base.messages import DestinationStatus, End, EndSessionResponse, Erasure, Session, Status
 from ._install import EndSessionRequest, install
 from ._plugin import SessionPlugin
 from ._settings import Settings
@@ -25,9 +25,11 @@ from ._version import __version__
 __all__ = [
     "AlreadyInstalledError",
     "ConfigurationError",
+    "DestinationStatus",
     "End",
     "EndSessionRequest",
     "EndSessionResponse",
+    "Erasure",
     "GsPygameError",
     "NotInstalledError",
     "PygameNotFoundError",

@@ -15,6 +15,7 @@ from ._base.messages import Consent
 from ._base.patience import HEARTBEAT
 from ._disk.consent import Choice
 from ._disk.erasure import erase
+from ._disk.erasure_requests import ErasureRequests
 from ._engine import Engine
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ class Following:
     """Of one game. `engine`: what keeps and sends; None while nothing may be kept. `trouble`: what keeps the choice
     from being followed, in words for the author; None if nothing does.
 
-    `make`: gives a new engine. `overtaken`: told of one that has begun while the game closed. `erased`: called
-    when what was kept is erased. While there is an engine
+    `make`: gives a new engine. `overtaken`: told of one that has begun while the game closed. `requests`: where it
+    is kept who is to forget what was sent. `erased`: called when what was kept is erased. While there is an engine
     its keeper looks at the choice; a thread of its own is there from the first change on, for what waits for the disk.
     """
 
@@ -38,6 +39,7 @@ class Following:
         window: Adapter,
         make: Callable[[Choice, Callable[[], None]], Engine],
         overtaken: Callable[[Engine], None],
+        requests: ErasureRequests,
         erased: Callable[[], None],
     ) -> None:
         self.engine: Engine | None = None
@@ -49,6 +51,7 @@ class Following:
         self._overtaken = overtaken
         self._on_erased = erased
         self._clock = clock
+        self._requests = requests
         self._lock = threading.RLock()
         self._erased = False
         self._stopping = False
@@ -140,7 +143,7 @@ class Following:
         if self._erased and not choice.made:
             return None
         try:
-            self._erased = erase(self._folder, self._clock.now().wall)
+            self._erased = erase(self._folder, self._requests, self._clock.now().wall)
         except (OSError, OutboxError) as error:
             return f"what was kept in {self._folder} is not erased yet: {error}"
         self._on_erased()

@@ -100,6 +100,7 @@ class SessionPlugin:
             adapter,
             lambda choice, changed: Engine(clock, folder, self.settings, about, choice, changed, watch.goes_on),
             lambda engine: self._end(engine, self._closing),
+            erasing.requests,
             erasing.look,
         )
         SessionPlugin._newest = self

@@ -23,7 +23,8 @@ class Erasing:
     """Of one game, whose `destinations` these are. Its thread is there while there is something to ask."""
 
     def __init__(self, folder: Path, destinations: Sequence[Known], clock: Clock) -> None:
-        self._requests = ErasureRequests(folder)
+        able = [known.name for known in destinations if hasattr(known.destination, "erase")]
+        self.requests = ErasureRequests(folder, able)
         self._destinations = {known.name: known.destination for known in destinations}
         self._clock = clock
         self._backoff = Backoff(random.random)
@@ -32,7 +33,7 @@ class Erasing:
 
     def look(self) -> None:
         """There may be something to ask. Any thread."""
-        if self._requests:
+        if self.requests:
             self._worker.start()
             self._worker.wake()
 
@@ -42,19 +43,20 @@ class Erasing:
 
     def _turn(self) -> float | None:
         try:
-            return self._ask_all()
+            with self.requests.asking():
+                return self._ask_all()
         except OSError:  # another copy is at it, or the disk fails: it is asked again, which changes nothing
             return HEARTBEAT
 
     def _ask_all(self) -> float | None:
         now = self._clock.now().wall
-        self._requests.give_up(now)
+        self.requests.give_up(now)
         left = False
-        for erasure, names in self._requests.due(now):
+        for erasure, names in self.requests.due(now):
             for name in names:
                 outcome = self._ask(name, erasure)
                 if isinstance(outcome, (Delivered, Rejected)):
-                    self._requests.settle(erasure, name)
+                    self.requests.settle(erasure, name)
                     if isinstance(outcome, Rejected):
                         log.warning("gs_pygame: %s does not erase what it was sent: %s", name, outcome.error)
                 else:

@@ -4,12 +4,12 @@ command line."""
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from .._base.errors import OutboxDamagedError, OutboxError, OutboxTooNewError
 from .._base.patience import ERASE_PATIENCE
-from .erasure_requests import ErasureRequests, Requested
+from .erasure_requests import ErasureRequests
 from .opening import looked_into, translated
 from .outbox import Outbox
 from .runs import dead_runs, run_names
@@ -17,17 +17,19 @@ from .salvage import remove_damaged, remove_whole
 from .storage import OUTBOX
 
 
-def erase(folder: Path, denied_at: float | None = None) -> bool:
-    """Remove all but a count of what was never sent. `denied_at`: by the player, in Unix time; what was sent before is
-    to be forgotten, too. Raises OSError and OutboxError if something is left: it is to be
-    called again, and nothing may be sent until then.
+def erase(folder: Path, requests: ErasureRequests | None = None, now: float = 0.0) -> bool:
+    """Remove all but a count of what was never sent. `requests`: where it is kept who is to forget what was sent
+    before, asked for `now`, in Unix time; None: nobody is. Raises OSError and OutboxError if something is left: it is
+    to be called again, and nothing may be sent until then.
 
     False while another copy plays, which may not have heard of the denial yet: it is to be called again after it, since
     what that one still writes down would be taken for the next installation's.
     """
-    path, requests = folder / OUTBOX, ErasureRequests(folder)
-    to_ask = requests.of(path, denied_at) if denied_at is not None else []
-    written = _written(requests, to_ask)
+    path = folder / OUTBOX
+    if requests is not None:
+        requests.note(path, now)
+        with suppress(OSError):  # of a full disk, which has room afterwards
+            requests.save()
     for dead in dead_runs(folder / "runs"):
         dead.bury()  # a heartbeat names a session
     is_last = not run_names(folder / "runs")
@@ -36,18 +38,9 @@ def erase(folder: Path, denied_at: float | None = None) -> bool:
         remove_whole(path)
     elif not _is_erased(path):
         _empty(path)
-    if not written:  # now there is room
-        requests.add(to_ask)
+    if requests is not None:
+        requests.save()
     return is_last
-
-
-def _written(requests: ErasureRequests, to_ask: Requested) -> bool:
-    try:
-        if to_ask:
-            requests.add(to_ask)
-    except OSError:
-        return False
-    return True
 
 
 def is_left(folder: Path) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -26,35 +27,53 @@ Requested = list[tuple[Erasure, tuple[str, ...]]]
 
 _NAME = "erasures.json"
 
+_PATIENCE = 0.5
+"""Seconds that a change may wait for another copy's, which is being flushed,"""
+
+_AGAIN = 0.005
+"""and between two looks."""
+
 
 class ErasureRequests:
-    """Of the folder of one game."""
+    """Of the folder of one game. `able`: its destinations that can erase. What is noted is one thread's; the rest is
+    for any."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, able: Collection[str]) -> None:
         self._folder = folder
+        self._able = able
         self._path = folder / _NAME
+        self._unsaved: Requested = []
 
     def __bool__(self) -> bool:
         """Whether there are any."""
         return os.path.exists(self._path)
 
-    def of(self, outbox: Path, now: float) -> Requested:
-        """What is to be asked of whom when that outbox is erased: of nobody if nothing was ever sent."""
+    def note(self, outbox: Path, now: float) -> None:
+        """That outbox is about to be erased: keep in mind what is to be asked of whom; of nobody who was never
+        sent anything."""
         try:
             with closing(Browser(outbox)) as browser:
                 installation, players, tried = browser.sent_as()
         except (FileNotFoundError, OutboxError):
-            return []
-        if installation is None or not tried:
-            return []
-        return [(Erasure(f"e_{installation}", installation, tuple(players), now), tuple(tried))]
+            return
+        names = tuple(name for name in tried if name in self._able)
+        if installation is not None and names:
+            self._unsaved.append((Erasure(f"e_{installation}", installation, tuple(players), now), names))
 
-    def add(self, requests: Requested) -> None:
-        """Keep them too. Raises OSError."""
+    def save(self) -> None:
+        """Write down what was noted. Raises OSError; it is still in mind then."""
+        if not self._unsaved:
+            return
         with self._alone():
-            kept = self._read()
-            known = {erasure.id for erasure, _ in kept}
-            self._write(kept + [request for request in requests if request[0].id not in known])
+            kept = {erasure.id: (erasure, names) for erasure, names in self._unsaved + self._read()}
+            self._write(list(kept.values()))
+        self._unsaved = []
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """No other copy asks meanwhile. Raises BlockingIOError if one does."""
+        with closing(FileLock(self._folder / "erasing.lock")):
+            yield
 
     def due(self, now: float) -> Requested:
         """All that there are, each with the names of those that are to be asked; not those from before PENDING."""
@@ -106,7 +125,16 @@ class ErasureRequests:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """No other copy changes the file meanwhile. Raises BlockingIOError if one does."""
+        """No other copy changes the file meanwhile. Raises BlockingIOError if one takes too long."""
         make_folder(self._folder)
-        with closing(FileLock(self._folder / "erasures.lock")):
+        give_up = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                lock = FileLock(self._folder / "erasures.lock")
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(_AGAIN)
+        with closing(lock):
             yield

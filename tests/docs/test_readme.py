@@ -82,7 +82,7 @@ def drop_in() -> str:
     game = game.replace("\nrunning = True\n", "\nlevel = 3\nrunning = True\n")
     assert "gs_pygame." not in game
     assert "level" in game
-    [block] = blocks("diff")
+    [block] = blocks("diff", "")
     return patched(game, block.code)
 
 
@@ -100,6 +100,8 @@ def test_every_block_is_run() -> None:
         ("python", "table"),
         ("python", "channel"),
         ("diff", ""),
+        ("diff", "bricks"),  # these two: see test_tutorials.py
+        ("diff", "mended"),
         ("json", ""),
         ("js", ""),
         ("sh", "play"),

@@ -14,7 +14,18 @@ os.environ["PYGAME_HIDE_SUPPORT_PROMPT"] = "1"
 import pygame
 
 import gs_pygame
-from gs_pygame import End, EndSessionResponse, Session, SessionPlugin, Settings, Status, destinations, testing
+from gs_pygame import (
+    DestinationStatus,
+    End,
+    EndSessionResponse,
+    Erasure,
+    Session,
+    SessionPlugin,
+    Settings,
+    Status,
+    destinations,
+    testing,
+)
 
 
 def main(folder: Path) -> None:
@@ -64,6 +75,7 @@ def drop_in(folder: Path, endpoint: str) -> None:
         hook=True,
         allow_insecure=False,
         duration_unit="ms",
+        crash_details=False,
     )
     plugin.set_consent("granted")
     plugin.set_player("ada")
@@ -80,12 +92,16 @@ def drop_in(folder: Path, endpoint: str) -> None:
     assert (status.started, status.ended, status.delivered, status.durable, status.online) == (2, 2, 2, True, True)
     assert (status.waiting, status.ready, status.rejected, status.dropped) == (0, 0, 0, {})
     assert (status.last_error, status.oldest) == (None, None)
+    share: DestinationStatus = status.destinations["gamesparks"]
+    assert (share.ready, share.delivered, share.rejected, share.dropped) == (0, 2, 0, 0)
+    assert (share.online, share.last_error) == (True, None)
     plugin.close()
 
 
 def an_own_loop(folder: Path, endpoint: str) -> None:
     """Nothing of pygame's is hooked: the loop says what happens."""
-    with gs_pygame.install(data_dir=folder, endpoint=endpoint, hook=False) as plugin:
+    to: list[destinations.Destination] = [destinations.GameSparks(endpoint, "s"), Logged(endpoint)]
+    with gs_pygame.install(data_dir=folder, destination=to, hook=False) as plugin:
         pygame.event.post(pygame.event.Event(pygame.QUIT))
         for event in pygame.event.get():
             plugin.process_event(event)
@@ -119,6 +135,12 @@ class Logged:
             self.lines.append(f"{end.reason} {end.active:.0f} s: {outcome.response.session_duration} ms")
         return outcome
 
+    def erase(self, erasure: Erasure) -> destinations.Outcome:
+        assert (erasure.id, erasure.player_ids) == (f"e_{erasure.installation_id}", ())
+        assert erasure.requested_at > 0
+        self.lines.append("forgotten")
+        return destinations.Delivered(EndSessionResponse(None))
+
     def close(self) -> None:
         self._gamesparks.close()
 
@@ -135,7 +157,9 @@ def an_own_destination(folder: Path, endpoint: str) -> None:
             plugin.end_session()
         clock.advance(2 * 3600)
         assert (plugin.status().rejected, plugin.status().delivered) == (1, 1)
-    assert logged.lines == ["explicit 10 s: 0 ms"]
+        plugin.set_consent("denied")
+        clock.advance(5)
+    assert logged.lines == ["explicit 10 s: 0 ms", "forgotten"]
 
 
 def others(url: str) -> None:

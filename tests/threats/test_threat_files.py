@@ -65,7 +65,7 @@ def test_modes(tmp_path: Path, umask: None) -> None:
         folders = {name: found.pop(name) for name in ("data", "runs")}
         assert folders == {"data": 0o700, "runs": 0o700}
         assert found == dict.fromkeys(found, 0o600)
-    assert {"outbox.sqlite3", "outbox.sqlite3-wal", "outbox.sqlite3-shm", "delivery-gamesparks.lock"} <= set(during)
+    assert {"outbox.sqlite3", "outbox.sqlite3-wal", "outbox.sqlite3-shm", "delivery-fake.lock"} <= set(during)
     assert {"consent", "consent.awaited"} <= set(during)
     assert any(".damaged-" in name for name in damaged)
 

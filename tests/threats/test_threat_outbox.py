@@ -18,10 +18,11 @@ from gs_pygame.testing import Player
 Hostility = Callable[[Path], None]
 
 PLANTED = (
-    "INSERT INTO sessions (session_id, run, state, bytes, number, place, player_id, started_at, active, wall, reason, "
-    "script_data, about) VALUES ('00000000-0000-4000-8000-000000000001', 'run', 'ready', 300, 1, 1, 'ada', 1.8e9, 1.0,"
+    "INSERT INTO sessions (session_id, run, state, bytes, number, player_id, started_at, active, wall, reason, "
+    "script_data, about) VALUES ('00000000-0000-4000-8000-000000000001', 'run', 'ready', 300, 1, 'ada', 1.8e9, 1.0,"
     " 1.0, 'quit', '{}', '{}')"
 )
+RECORD = "INSERT INTO progress VALUES ('fake', 1, '00000000-0000-4000-8000-000000000001', 'ready', 1, 0, 3, NULL)"
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
 MAKING = list(schema.TABLES)
 VERSION = f"PRAGMA user_version = {schema.VERSION}"
@@ -119,11 +120,13 @@ HOSTILE: dict[str, Hostility] = {
     "more columns that must not be null": does("ALTER TABLE meta ADD COLUMN more TEXT NOT NULL DEFAULT ''"),
     "number at its end": does(PLANTED, f"UPDATE sessions SET number = {2**63 - 1}"),
     "number below 0": does(PLANTED, "UPDATE sessions SET number = -5"),
-    "place is text": does(PLANTED, "UPDATE sessions SET place = 'first'"),
+    "place is text": does(PLANTED, RECORD, "UPDATE progress SET place = 'first'"),
+    "a record of no state": does(PLANTED, RECORD, "UPDATE progress SET state = 'sent'"),
+    "a record of another session": does(PLANTED, RECORD, "UPDATE progress SET session_id = 'x', state = 'delivered'"),
     "floor at its end": does(PLANTED, f"INSERT INTO meta VALUES ('floor', {2**63 - 1})"),
     "floor is text": does(PLANTED, "INSERT INTO meta VALUES ('floor', 'many')"),
     "a huge blob": does(PLANTED, f"UPDATE sessions SET script_data = zeroblob({30 * 2**20})"),
-    "text for numbers": does(PLANTED, "UPDATE sessions SET passes = 'x', active = 'y', wall = 'z', started_at = 'w'"),
+    "text for numbers": does(PLANTED, "UPDATE sessions SET bytes = 'x', active = 'y', wall = 'z', started_at = 'w'"),
     "trigger that forbids": does("CREATE TRIGGER t BEFORE INSERT ON sessions BEGIN SELECT RAISE(ABORT, 'no'); END"),
     "trigger that rolls back": does(
         "CREATE TRIGGER t BEFORE INSERT ON sessions BEGIN SELECT RAISE(ROLLBACK, 'no'); END"

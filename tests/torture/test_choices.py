@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from core_kit import child, line_of, tell
+from network_kit import eventually
 
 from gs_pygame._disk import consent
 from gs_pygame.testing import FaultServer, Request, Wire
@@ -79,15 +80,21 @@ class Said:
 
 @dataclass
 class Server:
-    """`came`: when a request came in, when its session had begun, and of which installation it was."""
+    """`came`: when a request came in, when its session had begun, and of which installation it was. `erased`: the
+    installations that were to be forgotten."""
 
     came: list[tuple[float, float, str]] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
 
     def reply(self, request: Request, wire: Wire) -> None:
         now = time.time()
         if len(request.body) == int(
             request.headers["content-length"]
         ):  # else its sender was killed in the middle of it
+            if request.path.endswith("/ErasureRequest"):
+                self.erased.append(request.json["installationId"])
+                verified()(request, wire)
+                return
             session = request.json["scriptData"]["session"]
             started = datetime.fromisoformat(session["startedAt"].replace("Z", "+00:00")).timestamp()
             self.came.append((now, started, session["installationId"]))
@@ -186,7 +193,8 @@ def wrong(said: list[Said], came: list[tuple[float, float, str]]) -> list[str]:
 
 def test_choices_at_random(tmp_path: Path, report: Callable[[object], None]) -> None:
     """No request comes but while the last choice was yes, none ever of what a no had erased, or under its installation
-    id; once both copies have heard of a no, nothing is on disk. A copy killed amid a choice: the file has it."""
+    id; once both copies have heard of a no, nothing is on disk, and each installation that was sent is forgotten. A
+    copy killed amid a choice: the file has it."""
     chance = random.Random(f"{SEED}/choices")
     folder, server = tmp_path / "data", Server()
     kills, looks = 0, list[float]()
@@ -213,11 +221,14 @@ def test_choices_at_random(tmp_path: Path, report: Callable[[object], None]) -> 
                 looks.append(nothing_kept(folder))
         said.append(copies[1].says("denied"))
         looks.append(nothing_kept(folder))
+        eventually(lambda: not (folder / "erasures.json").exists())
         came = list(server.came)
         found = wrong(said, came)
+        found += [f"installation {name} was not forgotten" for _, _, name in came if name not in server.erased]
         report(
             f"{len(said)} choices, {kills} kills, {len(came)} requests; {len(looks)} looks after a no: 0 rows, "
-            f"the last one gone after {max(looks):.1f} s; not allowed: {len(found)}"
+            f"the last one gone after {max(looks):.1f} s; {len(set(server.erased))} erased, "
+            f"{len(server.erased) - len(set(server.erased))} asked for again; not allowed: {len(found)}"
         )
         assert found == []
         assert came

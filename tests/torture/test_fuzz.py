@@ -175,10 +175,7 @@ def end_row(**junk: Any) -> dict[str, Any]:
         "session_id": ID,
         "run": "run",
         "state": "ready",
-        "place": 1,
         "bytes": 300,
-        "strikes": 0,
-        "passes": 0,
         "told": 0,
         "number": 1,
         "previous_id": None,
@@ -195,18 +192,53 @@ def end_row(**junk: Any) -> dict[str, Any]:
     }
 
 
+def record_row(**junk: Any) -> dict[str, Any]:
+    """What the destination has of the planted end."""
+    return {
+        "destination": "fake",
+        "number": 1,
+        "session_id": ID,
+        "state": "ready",
+        "place": 1,
+        "passes": 0,
+        "strikes": 0,
+        "answer": None,
+        **junk,
+    }
+
+
 ends = st.dictionaries(st.sampled_from(sorted(end_row())), junk, min_size=1, max_size=4).map(lambda j: end_row(**j))
 states = st.sampled_from(["ready", "ready", "ready", "open", "waiting", "delivered", "rejected"])
 ends = st.builds(lambda row, state: {**row, "state": state}, ends, states)
+METAS = ["floor", "destinations", "lines", "delivered", "rejected", "dropped:full", "dropped:"]
+METAS += ["to:fake:delivered", "to:fake:tried", "to::"]
 metas = st.fixed_dictionaries(
     {
-        "key": st.sampled_from(["floor", "line", "delivered", "rejected", "dropped:full", "dropped:"])
+        "key": st.sampled_from(
+            [
+                "floor",
+                "destinations",
+                "to:fake:delivered",
+                "to:fake:tried",
+                "to::",
+                "delivered",
+                "rejected",
+                "dropped:full",
+                "dropped:",
+            ]
+        )
         | st.text(st.characters(exclude_categories=["Cs"]), max_size=8).map(lambda text: f"dropped:{text}"),
         "value": junk,
     }
 )
+records = st.dictionaries(st.sampled_from(sorted(record_row())), junk, max_size=4).map(lambda j: record_row(**j))
+of_the_good = st.dictionaries(st.sampled_from(["place", "passes", "strikes", "answer"]), junk).map(
+    lambda j: record_row(number=2, session_id=GOOD, **j)
+)
 rows = st.lists(
-    st.tuples(st.just("sessions"), ends) | st.tuples(st.just("meta"), metas),
+    st.tuples(st.just("sessions"), ends)
+    | st.tuples(st.just("meta"), metas)
+    | st.tuples(st.just("progress"), records | of_the_good),
     min_size=1,
     max_size=3,
 )
@@ -229,7 +261,8 @@ def plant(path: Path, planted: list[tuple[str, dict[str, Any]]]) -> None:
 @cases(0.6)
 @given(rows)
 @example([("sessions", end_row(script_data=b"\xff"))])
-@example([("sessions", end_row(strikes="many"))])
+@example([("progress", record_row(number=2, session_id=GOOD, strikes="many"))])
+@example([("progress", record_row(state="sent")), ("sessions", end_row())])
 @example([("sessions", end_row(script_data="[]"))])
 @example([("sessions", end_row(player_id=Raw(b"\xff")))])
 @example([("sessions", end_row(session_id=Raw(b"\xff")))])
