@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from .._base.messages import End
+from .._base.messages import End, Erasure
 from .._base.patience import LONGEST_REQUEST
 from ..destinations import Delivered, Destination, Outcome, Pause, Rejected, Retry
 from ..destinations._telling import known, made
@@ -24,6 +24,7 @@ from ._wire import Reply, Request, Wire
 _OVERTAKEN = 0.05  # seconds: a reset that overtook the bytes before it would be another fault
 _ENOUGH = 32 << 20  # bytes of an answer that a server gets rid of, most of them into the system's buffers
 _TRIES = 5
+_INSTALLATION = "11111111-1111-4111-8111-111111111111"
 _STARTED_AT = 1_800_000_000.25
 _HTML = b"<!doctype html><title>Sorry</title>"
 _HEADERS = {"Content-Type": "text/html"}
@@ -161,6 +162,15 @@ def destination_contract(
                 shown = f"{destination!r}{_delivered(destination, _ends(1))!r}{caplog.text}"
             assert [secret for secret in secrets if secret in shown] == []
 
+        @pytest.mark.parametrize("fault", [fault for _, fault in _NOBODYS], ids=[name for name, _ in _NOBODYS])
+        def test_nobody_else_erases(self, fault: Reply) -> None:
+            """Where it can be told to forget a player, a page of somebody's is no answer to that either."""
+            with FaultServer(fault) as server, _made(make, server) as destination:
+                erase = getattr(destination, "erase", None)
+                if erase is not None:
+                    outcome = erase(Erasure(f"e_{uuid.uuid4()}", _INSTALLATION, ("ada", "bob"), _STARTED_AT))
+                    assert {*_kinds([outcome])} <= {"Retry", "Pause", "Rejected"}
+
         if refuses:
 
             def test_what_is_refused_for_good(self) -> None:
@@ -232,7 +242,7 @@ def _ends(count: int) -> list[End]:
             session_id=session_id,
             number=number or None,
             previous_id=ids[number - 1] if number else None,
-            installation_id="11111111-1111-4111-8111-111111111111",
+            installation_id=_INSTALLATION,
             player_id="ada",
             started_at=_STARTED_AT + 100 * number,
             active=83.4567,
@@ -336,11 +346,14 @@ def _page(status: int) -> Reply:
 
 
 _JSON = {"Content-Type": "application/json"}
-_FAULTS: list[tuple[str, Reply]] = [
+_NOBODYS: list[tuple[str, Reply]] = [
     ("a portal's page", replies.portal),
     ("a portal's JSON", replies.answer(200, b'{"error": "log in first"}', _JSON)),
     ("nothing at all", replies.answer(200)),
     ("no content", replies.answer(204)),
+]
+_FAULTS: list[tuple[str, Reply]] = [
+    *_NOBODYS,
     ("a word", replies.answer(200, b"OK", {"Content-Type": "text/plain"})),
     ("null", replies.answer(200, b"null", _JSON)),
     ("a number too long", replies.answer(200, b"1" * 5000, _JSON)),
