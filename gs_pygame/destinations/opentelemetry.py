@@ -28,9 +28,7 @@ RECORDS = 2
 _INFO, _ERROR = 9, 17  # SeverityNumber of opentelemetry-proto
 _SYSTEMS = {"win32": "windows"}  # sys.platform, where os.type has another word
 _NAMES = {"exception": "exception.type"}  # what has one in the semantic conventions
-_ELSEWHERE = frozenset(  # in a record's time, in what both records have, or in the resource
-    {"id", "previousId", "installationId", "startedAt", "endedAt", "app", "appVersion", "sdk", "platform", "python"}
-)
+_OF_THE_RESOURCE = frozenset({"app", "appVersion", "sdk", "platform", "python"})
 
 
 @dataclass(frozen=True)
@@ -95,51 +93,55 @@ class OpenTelemetry:
 
 def request_of(ends: Sequence[End]) -> dict[str, Any]:
     """An ExportLogsServiceRequest, with a resource for each version and machine that was played on."""
-    by_about: dict[str, list[dict[str, Any]]] = {}
+    by_about: dict[str, list[End]] = {}
     for end in ends:
-        by_about.setdefault(end.about, []).extend(_records_of(end))
+        by_about.setdefault(end.about, []).append(end)
+    return {"resourceLogs": [_logs_of(json.loads(about), same) for about, same in by_about.items()]}
+
+
+def _logs_of(about: dict[str, Any], ends: Sequence[End]) -> dict[str, Any]:
+    system = str(about.get("platform", ""))
+    resource = {
+        "service.name": about.get("app") or "unknown_service",
+        "service.version": about.get("appVersion"),
+        "os.type": _SYSTEMS.get(system, system) or None,
+        "process.runtime.name": "python",
+        "process.runtime.version": about.get("python"),
+    }
+    rest = _attributes(
+        {_NAMES.get(key, f"gs_pygame.{key}"): value for key, value in about.items() if key not in _OF_THE_RESOURCE}
+    )
     scope = {"name": "gs_pygame", "version": __version__}
+    records = [record for end in ends for record in _records_of(end, rest)]
     return {
-        "resourceLogs": [
-            {"resource": {"attributes": _resource_of(about)}, "scopeLogs": [{"scope": scope, "logRecords": records}]}
-            for about, records in by_about.items()
-        ]
+        "resource": {"attributes": _attributes(resource)},
+        "scopeLogs": [{"scope": scope, "logRecords": records}],
     }
 
 
-def _resource_of(about: str) -> list[dict[str, Any]]:
-    told = json.loads(about)
-    system = str(told.get("platform", ""))
-    return _attributes(
+def _records_of(end: End, rest: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    session = _attributes(
         {
-            "service.name": told.get("app") or "unknown_service",
-            "service.version": told.get("appVersion"),
-            "os.type": _SYSTEMS.get(system, system) or None,
-            "process.runtime.name": "python",
-            "process.runtime.version": told.get("python"),
+            "session.id": end.session_id,
+            "session.previous_id": end.previous_id,
+            "app.installation.id": end.installation_id,
+            "user.id": end.player_id,
         }
     )
-
-
-def _records_of(end: End) -> list[dict[str, Any]]:
-    measured = end.measured()
-    session = {
-        "session.id": end.session_id,
-        "session.previous_id": end.previous_id,
-        "app.installation.id": end.installation_id,
-        "user.id": end.player_id,
-    }
-    told = {_NAMES.get(key, f"gs_pygame.{key}"): value for key, value in measured.items() if key not in _ELSEWHERE}
-    if end.counters:
-        told["gs_pygame.counters"] = end.counters
-    if end.script_data != "{}":
-        told["gs_pygame.scriptData"] = end.script_data
-    attributes = _attributes(session)
+    told = _attributes(
+        {
+            "gs_pygame.number": end.number,
+            "gs_pygame.activeMs": round(end.active * 1000),
+            "gs_pygame.wallMs": round(end.wall * 1000),
+            "gs_pygame.reason": end.reason,
+            "gs_pygame.counters": end.counters,
+            "gs_pygame.scriptData": end.script_data if end.script_data != "{}" else None,
+        }
+    )
+    severity = _ERROR if end.reason == "crash" else _INFO
     return [
-        _record("session.start", end.started_at, _INFO, attributes),
-        _record(
-            "session.end", end.ended_at, _ERROR if end.reason == "crash" else _INFO, attributes + _attributes(told)
-        ),
+        _record("session.start", end.started_at, _INFO, session),
+        _record("session.end", end.ended_at, severity, session + told + rest),
     ]
 
 

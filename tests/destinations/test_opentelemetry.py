@@ -129,6 +129,26 @@ def test_a_resource_for_each_version_that_was_played() -> None:
     assert [len(each["scopeLogs"][0]["logRecords"]) for each in request["resourceLogs"]] == [4, 2]
 
 
+def test_all_that_is_measured_is_told() -> None:
+    """What an end measures, and what its run says of itself, is in the records, their times or their resource."""
+    whole = replace(crashed(), counters='{"started":7}')
+    (logs,) = request_of([whole])["resourceLogs"]
+    _, ended = logs["scopeLogs"][0]["logRecords"]
+    told = {each["key"] for each in (*ended["attributes"], *logs["resource"]["attributes"])}
+    names = {
+        "id": "session.id",
+        "previousId": "session.previous_id",
+        "installationId": "app.installation.id",
+        "app": "service.name",
+        "appVersion": "service.version",
+        "platform": "os.type",
+        "python": "process.runtime.version",
+        "exception": "exception.type",
+    }
+    measured = whole.measured().keys() - {"startedAt", "endedAt"}
+    assert {names.get(key, f"gs_pygame.{key}") for key in measured} <= told
+
+
 def partial(**fields: object) -> Reply:
     return answer(200, json.dumps({"partialSuccess": fields}).encode(), JSON)
 

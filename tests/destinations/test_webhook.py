@@ -16,7 +16,7 @@ from standardwebhooks import WebhookVerificationError
 from gs_pygame import ConfigurationError, EndSessionResponse
 from gs_pygame._base.messages import End, Erasure
 from gs_pygame.destinations import Delivered, Outcome, Pause, Rejected, Retry, Webhook
-from gs_pygame.testing import FaultServer, Reply
+from gs_pygame.testing import FaultServer, Reply, Request, Wire
 from gs_pygame.testing.replies import answer, said
 
 WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -95,15 +95,29 @@ def test_without_a_secret_nothing_is_signed(server: FaultServer) -> None:
     assert "webhook-signature" not in headers
 
 
+def test_a_message_has_its_own_headers(server: FaultServer) -> None:
+    """And nothing of the one before it: no signature, and no id, over the same connection."""
+    server.default = said({"id": lambda asked: asked["id"]})
+    signed, plain = Webhook(server.url, secret=WHSEC), Webhook(server.url)
+    poster = signed._poster
+    poster.post(b'{"id": "a"}', signed._headers(["a"], b""))
+    poster.post(b'{"id": "b"}', plain._headers(["b"], b""))
+    poster.post(b'{"id": "c"}')
+    signed.close()
+    assert ["webhook-signature" in request.headers for request in server.requests] == [True, False, False]
+    assert [request.headers.get("webhook-id") for request in server.requests] == ["a", "b", None]
+    assert server.connections == 1
+
+
 def test_a_repeat_is_counted_once(server: FaultServer) -> None:
     """The receiver has it, its answer was lost, and it comes again."""
     receiver = Receiver()
 
-    def lost(request: Any, wire: Any) -> None:
-        receiver(request, wire)
+    def lost(request: Request, wire: Wire) -> None:
+        receiver.kept[request.json["id"]] = request.json
         wire.reset()
 
-    server.script(lambda request, wire: (receiver.kept.setdefault(request.json["id"], 1), wire.reset()))  # type: ignore[arg-type]
+    server.script(lost)
     server.default = receiver
     destination = Webhook(server.url)
     assert isinstance(destination.deliver([end()])[0], Retry)
