@@ -69,12 +69,6 @@ class ErasureRequests:
             self._write(list(kept.values()))
         self._unsaved = []
 
-    @contextmanager
-    def asking(self) -> Iterator[None]:
-        """No other copy asks meanwhile. Raises BlockingIOError if one does."""
-        with closing(FileLock(self._folder / "erasing.lock")):
-            yield
-
     def due(self, now: float) -> Requested:
         """All that there are, each with the names of those that are to be asked; not those from before PENDING."""
         return [(erasure, names) for erasure, names in self._read() if erasure.requested_at > now - PENDING]

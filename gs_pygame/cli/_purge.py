@@ -25,7 +25,7 @@ from ._run import AUTHOR
 _STATES = {"waiting": "undelivered", "ready": "undelivered", "rejected": "rejected", "delivered": "delivered"}
 
 
-_REST = ("replaced.lock", "salvage.lock", "erasures.lock", "erasing.lock", "consent.awaited")
+_REST = ("replaced.lock", "salvage.lock", "erasures.lock", "consent.awaited")
 
 
 def purge(

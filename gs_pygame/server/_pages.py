@@ -40,6 +40,7 @@ PAGE_HEADERS = {
 
 _DASH = "\N{EN DASH}"  # where nothing is known
 _SCRIPT_DATA_SHOWN = 240  # characters; the rest is in GET /sessions
+_CRASH_SHOWN = 200  # characters of an exception's type, and of where it came up
 _KINDS = 12  # versions or platforms in a table; the others are one row
 _REASONS = {
     "background": "left the window",
@@ -280,10 +281,18 @@ def _own(script_data: Mapping[str, object]) -> str:
     return text if len(text) <= _SCRIPT_DATA_SHOWN else text[:_SCRIPT_DATA_SHOWN] + " \N{HORIZONTAL ELLIPSIS}"
 
 
+def _crash(script_data: Mapping[str, object]) -> str:
+    """What crashed, and where, as one short line; empty if nobody says."""
+    session = script_data.get("session")
+    said = [session.get(name) for name in ("exception", "frame")] if isinstance(session, dict) else []
+    return ", ".join(text[:_CRASH_SHOWN] for text in said if isinstance(text, str))
+
+
 _environment = Environment(loader=PackageLoader(__package__), autoescape=True, trim_blocks=True)
 _environment.globals.update(bar=bar, range_links=RANGES, reasons=_REASONS, style=Markup(_STYLE))
 _environment.filters.update(
     count_of=_count_of,
+    crash=_crash,
     date=date_of,
     length_of_time=length_of_time,
     micros=format_micros,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -11,13 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import psutil
 from core_kit import DEADLINE, line_of, started
 
 from gs_pygame._delivery.process import ARGUMENT
 from gs_pygame._disk.runs import any_alive
 from gs_pygame.testing import FaultServer
+
+Answer = TypeVar("Answer")
 
 SECRET = "hush-hush"
 
@@ -57,25 +59,21 @@ def played(source: str, folder: Path, url: str, *flags: str, **more: str) -> sub
 
 
 def helpers(folder: Path) -> list[int]:
-    """The processes after an exit: those that work in the data folder. Zombies work nowhere."""
-    return [pid for pid in _processes() if _said(lambda pid=pid: os.readlink(f"/proc/{pid}/cwd")) == str(folder)]
+    """The processes after an exit: those that work in the data folder, removed or not. Zombies work nowhere."""
+    return [process.pid for process in psutil.process_iter() if Path(_said(process.cwd) or ".") == folder]
 
 
 def children(parent: int) -> list[int]:
     """All children of a process, zombies too."""
-    return [pid for pid in _processes() if f"\nPPid:\t{parent}\n" in _said(Path(f"/proc/{pid}/status").read_text)]
+    return [process.pid for process in psutil.Process(parent).children()]
 
 
-def _processes() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def _said(ask: Callable[[], str]) -> str:
-    """What /proc says; nothing if the process has just gone."""
+def _said(ask: Callable[[], Answer]) -> Answer | None:
+    """What the system says; nothing if the process has just gone, or is somebody else's."""
     try:
         return ask()
-    except OSError:
-        return ""
+    except (psutil.Error, OSError):
+        return None
 
 
 def eventually(condition: Callable[[], Any], within: float = DEADLINE) -> None:
@@ -94,7 +92,7 @@ def helper(folder: Path) -> int:
 
 
 def _is_ours(pid: int) -> bool:
-    words = _said(Path(f"/proc/{pid}/cmdline").read_text).split("\0")
+    words = _said(lambda: psutil.Process(pid).cmdline()) or [""]
     return any(word.startswith(ARGUMENT) for word in words) and words[0] != "nice"
 
 

@@ -116,10 +116,11 @@ def test_another_process_that_delivers_is_waited_for(scene: Scene) -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        text=True,
     ) as holder:
         assert holder.stdin is not None
         assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
+        assert holder.stdout.readline() == "held\n"
         ids = scene.put(2)
         scene.wait(10 * TURN_WAIT)
         assert scene.attempts == []

@@ -10,7 +10,11 @@ import pytest
 from gs_pygame import EndSessionResponse, SessionPlugin, Settings
 from gs_pygame._base.messages import Erasure
 from gs_pygame._base.patience import PENDING
+from gs_pygame._delivery.erasing import Erasing
+from gs_pygame._disk.lock import FileLock
+from gs_pygame._disk.storage import delivery_lock
 from gs_pygame.destinations import Delivered, Outcome, Rejected, Retry
+from gs_pygame.destinations._telling import known
 from gs_pygame.testing import FakeClock, FakeDestination
 
 DAY = 24 * 3600.0
@@ -137,3 +141,46 @@ def test_it_is_given_up_in_the_end(tmp_path: Path) -> None:
     with start(tmp_path, clock, one):
         clock.advance(60)
     assert (len(one.asked), requests(tmp_path)) == (tries, [])
+
+
+def test_what_is_under_way_arrives_first(tmp_path: Path) -> None:
+    """Another copy's request may still be on its way there: who asked before it came would be sent something after."""
+    clock, one, two = FakeClock(), Erases(), Erases("two")
+    with start(tmp_path, clock, one, two) as game:
+        play(game, clock)
+        sending = FileLock(delivery_lock(tmp_path, "one"))
+        game.set_consent("denied")
+        clock.advance(5)
+        assert (len(one.asked), len(two.asked)) == (0, 1)
+        sending.close()
+        clock.advance(5)
+        assert (len(one.asked), len(two.asked)) == (1, 1)
+    assert requests(tmp_path) == []
+
+
+def test_two_copies_ask_once(tmp_path: Path) -> None:
+    """One that looks while another one asks comes when that is done, and finds nothing."""
+    clock = FakeClock()
+    copy = Erasing(tmp_path, [known(other := Erases())], clock)
+
+    class Meanwhile(Erases):
+        def erase(self, erasure: Erasure) -> Outcome:
+            copy.look()
+            clock.advance(0)
+            return super().erase(erasure)
+
+    with start(tmp_path, clock, one := Meanwhile()) as game:
+        play(game, clock)
+        game.set_consent("denied")
+        clock.advance(60)
+    assert (len(one.asked), len(other.asked), requests(tmp_path)) == (1, 0, [])
+
+
+def test_an_exit_closes_nothing_that_was_not_asked(tmp_path: Path) -> None:
+    """That is the delivering thread's to do, and may take its time, which no exit has."""
+    clock, one = FakeClock(), Erases()
+    game = start(tmp_path, clock, one)
+    assert game._erasing is not None
+    game._erasing.stop()
+    assert not one.closed
+    game.close()

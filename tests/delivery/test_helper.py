@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import sqlite3
 import sys
 import textwrap
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import psutil
 import pytest
 from core_kit import DEADLINE, line_of, tell
 from helper_kit import children, eventually, gone, helper, helpers, on_disk, played, playing, reasons, script
@@ -26,7 +25,7 @@ END = "plugin.end_session({})\nplugin.start_session()\n"
 
 
 def killed(pid: int, folder: Path) -> None:
-    os.kill(pid, signal.SIGKILL)
+    psutil.Process(pid).kill()
     gone(folder)
 
 
@@ -225,9 +224,21 @@ def test_many_ends_while_play_goes_on(server: FaultServer, folder: Path) -> None
     assert len(request_ids(server)) == len(set(request_ids(server))) == 31
 
 
+A_CHILD = """
+if hasattr(os, "fork"):
+    if os.fork() == 0:
+        os.read(0, 100)
+        os._exit(0)
+else:
+    import subprocess
+    subprocess.Popen([sys.executable, "-c", "input()"], close_fds=False)
+"""
+"""It has all that a child can have of the game's, and stays."""
+
+
 def test_a_game_that_is_killed(server: FaultServer, folder: Path) -> None:
     """Its helper sees it go, although a child of the game's has its pipe, and delivers what it was playing."""
-    then = f"{END}plugin.flush(20)\nif os.fork() == 0:\n    os.read(0, 100)\n    os._exit(0)\n"
+    then = f"{END}plugin.flush(20)\n{A_CHILD}"
     then += "print('on', flush=True)\ntime.sleep(60)"
     with playing(script(then), folder, server.url) as game:
         assert line_of(game) == "on"
@@ -273,7 +284,7 @@ def test_the_data_folder_is_removed_in_play(server: FaultServer, folder: Path) -
         assert line_of(game) == "True"
         helper(folder)
         shutil.rmtree(folder)
-        eventually(lambda: not helpers(Path(f"{folder} (deleted)")))
+        gone(folder)
         tell(game)
         assert line_of(game) == "True"
         assert game.wait(DEADLINE) == 0
@@ -283,11 +294,11 @@ def test_the_data_folder_is_removed_in_play(server: FaultServer, folder: Path) -
 def test_a_helper_that_is_stopped_holds_up_nobody(folder: Path) -> None:
     """With the turn to deliver, and amid a request: another copy delivers within 15 s. When it goes on it sends nothing
     that the other has sent, and at a server that drops repeats nothing is doubled."""
-    stuck: list[int] = []
+    stuck: list[psutil.Process] = []
 
     def stop_it(request: Any, wire: Any) -> None:
-        stuck.append(helper(folder))
-        os.kill(stuck[0], signal.SIGSTOP)
+        stuck.append(psutil.Process(helper(folder)))
+        stuck[0].suspend()
         verified()(request, wire)
 
     with FaultServer() as server:
@@ -299,7 +310,7 @@ def test_a_helper_that_is_stopped_holds_up_nobody(folder: Path) -> None:
             with playing(source, folder, server.url) as two:
                 eventually(lambda: len(set(request_ids(server))) == 4, 2 * patience.TURN_STALE)
                 took = time.monotonic() - begun
-                os.kill(stuck[0], signal.SIGCONT)
+                stuck[0].resume()
                 for game in (one, two):
                     tell(game)
                     assert game.wait(DEADLINE) == 0

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from network_kit import HERE, NOT_THE_SERVER, SECRET, anywhere, delivered, end, status
 
 from gs_pygame.destinations import Delivered, GameSparks, Rejected, Retry
-from gs_pygame.destinations.gamesparks import _seconds
+from gs_pygame.destinations._answers import seconds
 from gs_pygame.testing import FaultServer, Reply, Request, Wire
 from gs_pygame.testing.replies import answer, head, said, verified
 
@@ -204,5 +204,5 @@ moments = st.datetimes(datetime.datetime(1, 1, 1)).map(lambda at: at.strftime("%
 @given(retry_after=dates | moments | st.text(), date=st.none() | dates | moments | st.text())
 def test_no_date_is_too_odd(retry_after: str, date: str | None) -> None:
     """Whatever it says: seconds that can be waited, or nothing; no exception."""
-    seconds = _seconds(retry_after, date)
-    assert seconds is None or seconds > 0
+    wait = seconds(retry_after, date)
+    assert wait is None or wait > 0

@@ -107,6 +107,16 @@ def test_what_clients_send_is_text_on_the_page(client: httpx.Client) -> None:
         assert "://" not in answer.text
 
 
+def test_a_crash_says_what_and_where(client: httpx.Client) -> None:
+    """As text, at the session that it ended, and not without end; what is no text is not shown."""
+    where = "world/<b>.py:12 in enter"
+    said = {"reason": "crash", "exception": "ValueError" + "r" * 5000, "frame": where}
+    client.post(PATH, json=end("r1", scriptData={"session": now(**said)}))
+    client.post(PATH, json=end("r2", scriptData={"session": now(reason="crash", exception=5, frame=[where])}))
+    [shown] = re.findall('<div class="crash">(.*?)</div>', page_with(client, "median of 2"))
+    assert shown == f"ValueError{'r' * 190}, {html.escape(where)}"
+
+
 def test_long_script_data_is_cut_on_the_page(client: httpx.Client) -> None:
     """A page stays a page when games send much; the JSON list has it all."""
     client.post(PATH, json=end(scriptData={"filler": "x" * 100_000}))
