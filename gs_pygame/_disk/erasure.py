@@ -19,8 +19,8 @@ from .storage import OUTBOX
 
 def erase(folder: Path, denied_at: float | None = None) -> bool:
     """Remove all but a count of what was never sent. `denied_at`: by the player, in Unix time; what was sent before is
-    to be forgotten, too. Raises OSError and OutboxError if something is left: it is to be
-    called again, and nothing may be sent until then.
+    to be forgotten, too. Raises OSError and OutboxError if something is left: it is to be called again, and nothing may
+    be sent until then.
 
     False while another copy plays, which may not have heard of the denial yet: it is to be called again after it, since
     what that one still writes down would be taken for the next installation's.
@@ -35,9 +35,10 @@ def erase(folder: Path, denied_at: float | None = None) -> bool:
     if not path.exists():
         remove_whole(path)
     elif not _is_erased(path):
+        if not written:
+            _empty(path, but_whose=True)
+            requests.add(to_ask)  # now there is room; else it can be made anew of what is left
         _empty(path)
-    if not written:  # now there is room
-        requests.add(to_ask)
     return is_last
 
 
@@ -73,9 +74,9 @@ def _is_erased(path: Path) -> bool:
         return False
 
 
-def _empty(path: Path) -> None:
+def _empty(path: Path, but_whose: bool = False) -> None:
     try:
         with closing(Outbox(path, ERASE_PATIENCE, ERASE_PATIENCE)) as outbox:
-            outbox.erase(ERASE_PATIENCE)
+            outbox.erase(ERASE_PATIENCE, but_whose)
     except (OutboxDamagedError, OutboxTooNewError):  # deleted rows could still be read; we cannot know what to delete
         remove_whole(path)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from .._base.errors import OutboxError
+from .._base.errors import OutboxDamagedError, OutboxTooNewError
 from .._base.messages import Erasure
 from .._base.patience import PENDING
 from .browse import Browser
@@ -25,6 +26,12 @@ Requested = list[tuple[Erasure, tuple[str, ...]]]
 """What is to be asked, each with the names of those that are to be."""
 
 _NAME = "erasures.json"
+
+_PATIENCE = 0.5
+"""Seconds that a change may wait for another copy's, which is being flushed,"""
+
+_AGAIN = 0.005
+"""and between two looks whether it is done."""
 
 
 class ErasureRequests:
@@ -39,11 +46,12 @@ class ErasureRequests:
         return os.path.exists(self._path)
 
     def of(self, outbox: Path, now: float) -> Requested:
-        """What is to be asked of whom when that outbox is erased: of nobody if nothing was ever sent."""
+        """What is to be asked of whom when that outbox is erased: of nobody if nothing was ever sent, or nobody can tell.
+        Raises OutboxError."""
         try:
             with closing(Browser(outbox)) as browser:
                 installation, players, tried = browser.sent_as()
-        except (FileNotFoundError, OutboxError):
+        except (FileNotFoundError, OutboxDamagedError, OutboxTooNewError):
             return []
         if installation is None or not tried:
             return []
@@ -57,7 +65,8 @@ class ErasureRequests:
             self._write(kept + [request for request in requests if request[0].id not in known])
 
     def due(self, now: float) -> Requested:
-        """All that there are, each with the names of those that are to be asked; not those from before PENDING."""
+        """All that there are, each with the names of those that are to be asked; not those from before PENDING. Raises
+        OSError."""
         return [(erasure, names) for erasure, names in self._read() if erasure.requested_at > now - PENDING]
 
     def settle(self, erasure: Erasure, name: str) -> None:
@@ -75,17 +84,21 @@ class ErasureRequests:
             self._write(self.due(now))
 
     def _read(self) -> Requested:
+        """Raises OSError: what cannot be read now is not to be written over."""
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
             return [
                 (replace(made := Erasure(**each["erasure"]), player_ids=tuple(made.player_ids)), tuple(each["to"]))
                 for each in kept
             ]
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
             return []
 
     def _write(self, requests: Requested) -> None:
         """Under another name, flushed, and moved into place."""
+        for left in self._folder.glob(f"{_NAME}.*.new"):  # by one that was killed
+            with suppress(OSError):
+                left.unlink()
         if not requests:
             self._path.unlink(missing_ok=True)
             return
@@ -106,7 +119,16 @@ class ErasureRequests:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """No other copy changes the file meanwhile. Raises BlockingIOError if one does."""
+        """No other copy changes the file meanwhile. Raises BlockingIOError if one takes too long."""
         make_folder(self._folder)
-        with closing(FileLock(self._folder / "erasures.lock")):
+        give_up = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                lock = FileLock(self._folder / "erasures.lock")
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(_AGAIN)
+        with closing(lock):
             yield
