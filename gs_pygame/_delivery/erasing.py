@@ -37,7 +37,7 @@ class Erasing:
 
     def look(self) -> None:
         """There may be something to ask. Any thread."""
-        if self.requests:
+        if self.requests.any():
             self._worker.start()
             self._worker.wake()
 

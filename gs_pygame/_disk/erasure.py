@@ -4,12 +4,12 @@ command line."""
 from __future__ import annotations
 
 import os
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from .._base.errors import OutboxDamagedError, OutboxError, OutboxTooNewError
 from .._base.patience import ERASE_PATIENCE
-from .erasure_requests import ErasureRequests
+from .erasure_requests import ErasureRequests, Requested
 from .opening import looked_into, translated
 from .outbox import Outbox
 from .runs import dead_runs, run_names
@@ -26,10 +26,8 @@ def erase(folder: Path, requests: ErasureRequests | None = None, now: float = 0.
     what that one still writes down would be taken for the next installation's.
     """
     path = folder / OUTBOX
-    if requests is not None:
-        requests.note(path, now)
-        with suppress(OSError):  # of a full disk, which has room afterwards
-            requests.save()
+    to_ask = requests.of(path, now) if requests else []
+    is_kept = _is_kept(requests, to_ask)
     for dead in dead_runs(folder / "runs"):
         dead.bury()  # a heartbeat names a session
     is_last = not run_names(folder / "runs")
@@ -37,10 +35,20 @@ def erase(folder: Path, requests: ErasureRequests | None = None, now: float = 0.
     if not path.exists():
         remove_whole(path)
     elif not _is_erased(path):
+        if requests and not is_kept:
+            _empty(path, but_whose=True)
+            requests.add(to_ask)  # now there is room; else it can be made anew of what is left
         _empty(path)
-    if requests is not None:
-        requests.save()
     return is_last
+
+
+def _is_kept(requests: ErasureRequests | None, to_ask: Requested) -> bool:
+    try:
+        if requests and to_ask:
+            requests.add(to_ask)
+    except OSError:
+        return False
+    return True
 
 
 def is_left(folder: Path) -> bool:
@@ -66,9 +74,9 @@ def _is_erased(path: Path) -> bool:
         return False
 
 
-def _empty(path: Path) -> None:
+def _empty(path: Path, but_whose: bool = False) -> None:
     try:
         with closing(Outbox(path, ERASE_PATIENCE, ERASE_PATIENCE)) as outbox:
-            outbox.erase(ERASE_PATIENCE)
+            outbox.erase(ERASE_PATIENCE, but_whose)
     except (OutboxDamagedError, OutboxTooNewError):  # deleted rows could still be read; we cannot know what to delete
         remove_whole(path)

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from .._base.errors import OutboxError
+from .._base.errors import OutboxDamagedError, OutboxTooNewError
 from .._base.messages import Erasure
 from .._base.patience import PENDING
 from .browse import Browser
@@ -31,46 +31,44 @@ _PATIENCE = 0.5
 """Seconds that a change may wait for another copy's, which is being flushed,"""
 
 _AGAIN = 0.005
-"""and between two looks."""
+"""and between two looks whether it is done."""
 
 
 class ErasureRequests:
-    """Of the folder of one game. `able`: its destinations that can erase. What is noted is one thread's; the rest is
-    for any."""
+    """Of the folder of one game. `able`: its destinations that can erase."""
 
     def __init__(self, folder: Path, able: Collection[str]) -> None:
         self._folder = folder
         self._able = able
         self._path = folder / _NAME
-        self._unsaved: Requested = []
 
-    def __bool__(self) -> bool:
-        """Whether there are any."""
+    def any(self) -> bool:
+        """Whether there are some."""
         return os.path.exists(self._path)
 
-    def note(self, outbox: Path, now: float) -> None:
-        """That outbox is about to be erased: keep in mind what is to be asked of whom; of nobody who was never
-        sent anything."""
+    def of(self, outbox: Path, now: float) -> Requested:
+        """What is to be asked of whom when that outbox is erased: of nobody who was never sent anything, or of whom
+        nobody can tell. Raises OutboxError."""
         try:
             with closing(Browser(outbox)) as browser:
                 installation, players, tried = browser.sent_as()
-        except (FileNotFoundError, OutboxError):
-            return
+        except (FileNotFoundError, OutboxDamagedError, OutboxTooNewError):
+            return []
         names = tuple(name for name in tried if name in self._able)
-        if installation is not None and names:
-            self._unsaved.append((Erasure(f"e_{installation}", installation, tuple(players), now), names))
+        if installation is None or not names:
+            return []
+        return [(Erasure(f"e_{installation}", installation, tuple(players), now), names)]
 
-    def save(self) -> None:
-        """Write down what was noted. Raises OSError; it is still in mind then."""
-        if not self._unsaved:
-            return
+    def add(self, requests: Requested) -> None:
+        """Keep them too. Raises OSError."""
         with self._alone():
-            kept = {erasure.id: (erasure, names) for erasure, names in self._unsaved + self._read()}
-            self._write(list(kept.values()))
-        self._unsaved = []
+            kept = self._read()
+            known = {erasure.id for erasure, _ in kept}
+            self._write(kept + [request for request in requests if request[0].id not in known])
 
     def due(self, now: float) -> Requested:
-        """All that there are, each with the names of those that are to be asked; not those from before PENDING."""
+        """All that there are, each with the names of those that are to be asked; not those from before PENDING. Raises
+        OSError."""
         return [(erasure, names) for erasure, names in self._read() if erasure.requested_at > now - PENDING]
 
     def settle(self, erasure: Erasure, name: str) -> None:
@@ -88,17 +86,21 @@ class ErasureRequests:
             self._write(self.due(now))
 
     def _read(self) -> Requested:
+        """Raises OSError: what cannot be read now is not to be written over."""
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
             return [
                 (replace(made := Erasure(**each["erasure"]), player_ids=tuple(made.player_ids)), tuple(each["to"]))
                 for each in kept
             ]
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
             return []
 
     def _write(self, requests: Requested) -> None:
         """Under another name, flushed, and moved into place."""
+        for left in self._folder.glob(f"{_NAME}.*.new"):  # by one that was killed
+            with suppress(OSError):
+                left.unlink()
         if not requests:
             self._path.unlink(missing_ok=True)
             return

@@ -119,16 +119,17 @@ class Upkeep:
             if lost := len(set(victims) - had):
                 self._accounts.count_for(name, "dropped", lost)
 
-    def erase(self, patience: float = HELPER_PATIENCE) -> None:
-        """Remove everything the player did, beyond recovery, and count what was never sent. On a full disk in as many
-        steps as the room held free in the WAL asks for. A thread that may wait for a disk. Raises OutboxBusyError if
-        that takes more than `patience` seconds, or all is deleted and another program, which reads, still keeps it in
-        the files: what is done is done, and the next call goes on."""
+    def erase(self, patience: float = HELPER_PATIENCE, but_whose: bool = False) -> None:
+        """Remove everything the player did, beyond recovery, and count what was never sent; with `but_whose` all but
+        the installation's id, and to whom something was sent under it. On a full disk in as many steps as the room held
+        free in the WAL asks for. A thread that may wait for a disk. Raises OutboxBusyError if that takes more than
+        `patience` seconds, or all is deleted and another program, which reads, still keeps it in the files: what is
+        done is done, and the next call goes on."""
         give_up = time.monotonic() + patience
         size = AT_ONCE
         while True:
             try:
-                if self._erase_some(size):
+                if self._erase_some(size, but_whose):
                     break
             except OutboxDiskError:
                 if size == 1:
@@ -140,15 +141,16 @@ class Upkeep:
                     raise OutboxBusyError("there is much of it, and little room on the disk")
         self._database.checkpoint()
 
-    def _erase_some(self, size: int) -> bool:
+    def _erase_some(self, size: int, but_whose: bool) -> bool:
         """At most `size` sessions, and with the last of them the rest. True if nothing is left."""
         some = f"number IN (SELECT number FROM sessions LIMIT {size})"
         with self._database.transaction():
             query = f"SELECT count(*) FROM sessions WHERE state IN ('open', 'waiting', 'ready') AND {some}"
             unsent = self._database.read(query)[0][0]
             is_last = self._database.change(f"DELETE FROM sessions WHERE {some}") < size
-            if is_last:  # the installation id, too, is the player's
+            if is_last:
                 self._database.change("DELETE FROM progress")
+            if is_last and not but_whose:  # the installation id, too, is the player's
                 self._database.change("DELETE FROM meta WHERE key != 'dropped:consent'")
             if unsent:
                 self._accounts.count("dropped:consent", unsent)
