@@ -319,7 +319,7 @@ def test_a_signal_that_kills_leaves_an_abnormal_end_to_the_next_start(folder: Pa
         (end,) = player.ends
         assert (end.number, end.reason, end.session_id) == (1, "abnormal", progress.session_id)
         assert progress.active <= end.active < 10
-        assert end.script_data == '{"level":3}'
+        assert end.script_data == {"level": 3}
         assert plugin.session is not None
         assert (plugin.session.number, plugin.session.previous_id) == (2, progress.session_id)
 
