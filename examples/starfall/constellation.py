@@ -18,7 +18,8 @@ from .world import WIDTH
 
 MOST = 9
 APART = 72
-Y = 428
+Y = 350
+TITLE_Y = 428  # where the play has its moon, the title has words, and no moon that anybody steers
 RING = 40  # dots, for the grace
 
 
@@ -37,15 +38,15 @@ class Constellation:
         on_disk = set(range(max(1, here - (status.ready + status.waiting - away)), here)) - home
         return sorted([(number, True) for number in home] + [(number, False) for number in on_disk])[-MOST:]
 
-    def draw(self, session: Session | None, status: Status, delivered: Delivered, time: float) -> None:
+    def draw(self, session: Session | None, status: Status, delivered: Delivered, time: float, y: float = Y) -> None:
         stars = self.stars(session, status, delivered)
         count = len(stars) + (session is not None)
         if not count:
             return
         left = (WIDTH - APART * (count - 1)) / 2
-        places = [(left + APART * i, Y + 5 * math.sin(i * 1.9)) for i in range(count)]
+        places = [(left + APART * i, y + 5 * math.sin(i * 1.9)) for i in range(count)]
         width = APART * count + 12
-        self._painter.plate(pygame.Rect(round((WIDTH - width) / 2), Y - 32, width, 78), 24)
+        self._painter.plate(pygame.Rect(round((WIDTH - width) / 2), round(y) - 32, width, 78), 24)
         for one, next_one in pairwise(places):
             pygame.draw.aaline(self._painter.screen, LILAC, one, next_one)
         for (number, lit), place in zip(stars, places, strict=False):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pygame
 
 from . import bot
-from .constellation import Constellation
+from .constellation import TITLE_Y, Constellation, Y
 from .draw import Painter
 from .effects import Effects
 from .overlay import GRACE, Overlay
@@ -57,7 +57,8 @@ class Game:
             warnings.filterwarnings("ignore", "no fast renderer")  # slower to show, but all the same
             screen = pygame.display.set_mode((WIDTH, HEIGHT), pygame.SCALED)
         self.world = World(int(time.time()))
-        self.sessions = connect(lambda: {"score": self.world.score, "level": self.world.level})
+        self._played: tuple[str, World] | None = None  # by the player: in which session, and what
+        self.sessions = connect(self._play_of_session)
         self._status = self.sessions.plugin.status()
         self._status_age = 0.0
         self._server = server
@@ -86,6 +87,14 @@ class Game:
     def _away(self) -> bool:
         """Whether the window has lost the focus; never, where it has never had one (no real window)."""
         return self._unfocused_for is not None and self._unfocused_for > FLAP
+
+    def _play_of_session(self) -> dict[str, object]:
+        """What goes along with a session: the player's last play in it. What a bot shows behind the title is none."""
+        session = self.sessions.plugin.session
+        if self._played is None or session is None or self._played[0] != session.id:
+            return {}
+        world = self._played[1]
+        return {"score": world.score, "level": world.level}
 
     def run(self, bot_seconds: float | None = None) -> None:
         """Until the player leaves; or, played by the bot, for so many seconds."""
@@ -235,6 +244,8 @@ class Game:
         session = self.sessions.plugin.session
         if self._first_number is None and session:
             self._first_number = session.number
+        if session and self._scene is Scene.PLAY:
+            self._played = session.id, self.world
         self._status_age += seconds
         if self._status_age >= STATUS_EVERY:
             self._status_age = 0.0
@@ -251,8 +262,10 @@ class Game:
         overlay = (session, self._status, self.sessions.delivered, self._network, self._tour, paused)
         self._painter.sky(self.world, self._time, shake)
         if self._scene is Scene.PLAY:
-            # behind what falls: the panel must never hide a rock
+            # behind what falls: neither panel must ever hide a rock
             self._overlay.draw(*overlay)
+            if self._time < BANNER_SECONDS:
+                self._recovered()
         self._painter.world(self.world, self._effects, self._time, shake)
         if self._scene is Scene.TITLE:
             self._screens.title(self._time, self._save.best, self._server.address if self._server.running else None)
@@ -264,13 +277,16 @@ class Game:
             self._screens.over(self.world, self._save.best, self._since)
         if self._scene is not Scene.PLAY:
             self._overlay.draw(*overlay)
-            self._constellation.draw(session, self._status, self.sessions.delivered, self._time)
-        recovered = [
-            (ended, answer)
-            for ended, answer in self.sessions.delivered
-            if self._first_number and ended.number and ended.number < self._first_number
-        ]
-        if recovered and (self._scene is Scene.TITLE or self._time < BANNER_SECONDS):
-            self._overlay.recovered(recovered, top=12 if self._scene is Scene.TITLE else 56)
+            y = TITLE_Y if self._scene is Scene.TITLE else Y
+            self._constellation.draw(session, self._status, self.sessions.delivered, self._time, y)
+        if self._scene is Scene.TITLE:
+            self._recovered()
         if self._kill_in is not None:
             self._screens.killing()
+
+    def _recovered(self) -> None:
+        """What was delivered from before this run."""
+        first = self._first_number or 0
+        found = [(ended, answer) for ended, answer in self.sessions.delivered if ended.number and ended.number < first]
+        if found:
+            self._overlay.recovered(found, self._scene is Scene.TITLE)

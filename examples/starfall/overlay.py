@@ -114,8 +114,8 @@ class Overlay:
         screen.blit(head, (plate.x + 14, plate.centery - head.get_height() / 2))
         screen.blit(words, (plate.x + 28 + head.get_width(), plate.centery - words.get_height() / 2))
 
-    def recovered(self, found: Delivered, top: int) -> None:
-        """Sessions of earlier runs that have now arrived."""
+    def recovered(self, found: Delivered, title: bool) -> None:
+        """Sessions of earlier runs that have now arrived: beside the words of the title, or above a play."""
         letters = self._painter.letters
         lines = [f"session {ended.number}    {ended.reason}    {clock(ended.active)} active" for ended, _ in found[-3:]]
         if len(found) > 3:
@@ -123,8 +123,9 @@ class Overlay:
         pictures = [letters.small(line, 20) for line in lines]
         head = letters.big("DELIVERED FROM BEFORE", 11, MINT)
         width = max(picture.get_width() for picture in [head, *pictures]) + 48
-        plate = pygame.Rect(int(WIDTH / 2 - width / 2), top, width, 40 + 22 * len(pictures))
+        left, top = (WIDTH - width - 12, 222) if title else ((WIDTH - width) // 2, 56)
+        plate = pygame.Rect(left, top, width, 40 + 22 * len(pictures))
         self._painter.plate(plate, 14)
-        self._painter.screen.blit(head, (WIDTH / 2 - head.get_width() / 2, plate.y + 9))
+        self._painter.screen.blit(head, (plate.centerx - head.get_width() / 2, plate.y + 9))
         for index, picture in enumerate(pictures):
-            self._painter.screen.blit(picture, (WIDTH / 2 - picture.get_width() / 2, plate.y + 34 + 22 * index))
+            self._painter.screen.blit(picture, (plate.centerx - picture.get_width() / 2, plate.y + 34 + 22 * index))

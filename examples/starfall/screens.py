@@ -49,38 +49,39 @@ class Screens:
         if away:
             self._away(session)
         else:
-            self._big("PAUSED", 44, 170)
-            self._big("SPACE GOES ON", 14, 250, GOLD)
-            self._small("Esc gives this play up", 20, 292)
+            self._big("PAUSED", 44, 150)
+            self._big("SPACE GOES ON", 14, 230, GOLD)
+            self._small("Esc gives this play up", 20, 272)
 
     def _away(self, session: Session | None) -> None:
-        self._big("AWAY", 44, 140)
+        self._big("AWAY", 44, 120)
         if session is None:
-            self._small("The session has ended at the moment you left.", 22, 226, CREAM)
-            self._small("A new one begins when you come back.", 22, 256, CREAM)
+            self._small("The session has ended at the moment you left.", 22, 206, CREAM)
+            self._small("A new one begins when you come back.", 22, 236, CREAM)
             return
         left = session.grace_left
         if left is None:
-            self._small("Come back to go on.", 22, 226, CREAM)
+            self._small("Come back to go on.", 22, 206, CREAM)
             return
         tint = GOLD if left > 1.5 else CORAL
-        self._small(f"The end of session {session.number} is saved.", 22, 218, CREAM)
-        self._small("Come back in time, and the session goes on.", 22, 246, CREAM)
-        self._painter.bar(WIDTH / 2 - 170, 286, 340, 18, left / self._grace, tint)
-        self._big(f"{left:.1f}", 24, 314, tint)
+        self._small(f"The end of session {session.number} is saved.", 22, 194, CREAM)
+        self._small("Come back in time, and the session goes on.", 22, 222, CREAM)
+        self._painter.bar(WIDTH / 2 - 170, 258, 340, 18, left / self._grace, tint)
+        self._big(f"{left:.1f}", 24, 288, tint)
 
     def over(self, world: World, best: int, since: float) -> None:
         self._painter.veil(INK, min(0.6, since))
-        self._big("THE NIGHT IS OVER", 26, 124)
+        self._big("THE NIGHT IS OVER", 26, 84)
         counted = int(world.score * min(1.0, since / 1.2))
-        self._big(f"{counted}", 60, 186, GOLD)
+        self._big(f"{counted}", 60, 138, GOLD)
         if world.score and world.score >= best:
-            self._big("YOUR BEST YET!", 15, 286, MINT)
+            self._big("YOUR BEST YET!", 15, 228, MINT)
         else:
-            self._big(f"BEST {best}", 14, 286, LILAC)
-        self._small(f"level {world.level}     {world.caught} stars     longest row {world.best_combo}", 22, 324, CREAM)
+            self._big(f"BEST {best}", 14, 228, LILAC)
+        stars = "1 star" if world.caught == 1 else f"{world.caught} stars"
+        self._small(f"level {world.level}     {stars}     longest row {world.best_combo}", 22, 260, CREAM)
         if since > 0.8:
-            self._big("SPACE PLAYS AGAIN", 14, 360, GOLD)
+            self._big("SPACE PLAYS AGAIN", 14, 294, GOLD)
 
     def killing(self) -> None:
         self._painter.veil((44, 8, 30), 0.94)

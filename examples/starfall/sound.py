@@ -25,7 +25,7 @@ class Sound:
             self._sounds.clear()
             return
         for sound in self._sounds.values():
-            sound.set_volume(0.55)
+            sound.set_volume(0.5)  # of four at once, with the music, nothing is clipped
         pygame.mixer.Channel(0).play(self._music, loops=-1)
         self.quiet(False)
 

@@ -137,10 +137,3 @@ def test_a_loop_that_is_asked_to_stop_ends_its_session(server: ServerProcess, tm
     assert game.wait(DEADLINE) == 0
     assert play("examples/headless.py", server.address, data_dir=tmp_path / "data").returncode == 0
     assert [session["reason"] for session in sessions(server, 2)] == ["quit", "explicit"]
-
-
-def test_the_tutorial_shows_the_minimal_example() -> None:
-    """The loop to paste is the example that is run here."""
-    tutorial = (ROOT / "assets" / "docs" / "tutorial.md").read_text()
-    code = (ROOT / "examples" / "minimal.py").read_text().partition("\n\n")[2]
-    assert code in tutorial

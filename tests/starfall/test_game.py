@@ -27,15 +27,20 @@ class Stage:
         self.player = player
         self.save = folder / "starfall.json"
 
-    def plays(self, script: Script) -> Game:
-        """The game as the script, which yields seconds, left it."""
-        games: list[Game] = []
+    def game(self) -> Game:
+        """One that begins."""
 
         def connect(data: Callable[[], dict[str, object]]) -> Sessions:
             return Sessions(SERVER.address, "secret", data, None)
 
+        return Game(SERVER, self.save, connect)
+
+    def plays(self, script: Script) -> Game:
+        """The game as the script, which yields seconds, left it."""
+        games: list[Game] = []
+
         def main() -> None:
-            games.append(Game(SERVER, self.save, connect))
+            games.append(self.game())
             games[0].run()
 
         def steps() -> Iterator[float]:
