@@ -60,7 +60,14 @@ def played(source: str, folder: Path, url: str, *flags: str, **more: str) -> sub
 
 def helpers(folder: Path) -> list[int]:
     """The processes after an exit: those that work in the data folder, removed or not. Zombies work nowhere."""
-    return [process.pid for process in psutil.process_iter() if Path(_said(process.cwd) or ".") == folder]
+    there = [process for process in psutil.process_iter() if Path(_said(process.cwd) or ".") == folder]
+    return [process.pid for process in there if not _is_console(process)]
+
+
+def _is_console(process: psutil.Process) -> bool:
+    """Windows' own, which a program without a window has all the same; under Wine it works where that does."""
+    words = _said(process.cmdline) or [""]
+    return words[0].lower().endswith("conhost.exe")
 
 
 def children(parent: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from gs_pygame.testing.replies import answer, silence
 CALLED_OFF = 5.0
 """Seconds within which a helper that is told to stop has gone: half of what it would wait for something to do."""
 
+INTERRUPTED, KILLED = (0xC000013A, 9) if sys.platform == "win32" else (-signal.SIGINT, -signal.SIGKILL)
+"""What a process that ended so has for its exit code: STATUS_CONTROL_C_EXIT, and what it was killed with."""
+
 
 @pytest.mark.parametrize(
     ("then", "code", "reason"),
@@ -35,12 +39,12 @@ CALLED_OFF = 5.0
         ("pass", 0, "quit"),
         ("sys.exit(3)", 3, "quit"),
         ("1 / 0", 1, "crash"),
-        ("raise KeyboardInterrupt", -signal.SIGINT, "quit"),
+        ("raise KeyboardInterrupt", INTERRUPTED, "quit"),
         ("plugin.close()", 0, "quit"),
         ("pygame.quit()\nsys.exit(4)", 4, "quit"),
         ("pygame.quit()\n1 / 0", 1, "crash"),
         ("pygame.quit()\nos._exit(1)", 1, "quit"),
-        ("pygame.quit()\npygame.quit()\nos.kill(os.getpid(), 9)", -9, "quit"),
+        ("pygame.quit()\npygame.quit()\nos.kill(os.getpid(), 9)", KILLED, "quit"),
     ],
 )
 def test_every_way_out(server: FaultServer, folder: Path, then: str, code: int, reason: str) -> None:
