@@ -15,7 +15,7 @@ import trustme
 
 from gs_pygame import End, EndSessionResponse
 from gs_pygame._disk.outbox import Outbox
-from gs_pygame.destinations import Delivered, Outcome, Retry
+from gs_pygame.destinations import Delivered, Destination, Outcome, Retry
 
 DEADLINE = 60.0
 """Seconds; only a broken test waits this long."""
@@ -50,6 +50,14 @@ def put(outbox: Outbox, count: int = 1) -> list[str]:
         outbox.save(session_id, "quit", 60.0, 60.0, "{}")
         outbox.release(session_id)
     return ids
+
+
+class InTheGame:
+    """A destination that no other process can be told of: a thread of the game delivers to it."""
+
+    def __init__(self, inner: Destination) -> None:
+        self.name, self.batch_size = inner.name, inner.batch_size
+        self.deliver, self.close = inner.deliver, inner.close
 
 
 def eventually(condition: Callable[[], bool]) -> None:

@@ -66,7 +66,7 @@ class Sending:
         self._leaving = False
         self._left = False
         self._progress = Bell()
-        self._open = [None] * (len(destinations) + 1)  # of the threads that may still use the outbox
+        self._using = {"disk", *(f"lane {known.name}" for known in destinations)}  # the outbox, each in a thread
         self._among = tuple(known.name for known in destinations)
         told = {
             known.name: {"batch_size": known.destination.batch_size, **known.told}
@@ -84,7 +84,7 @@ class Sending:
             self._look_in_lanes,
         )
         self._lanes = [self._lane(known.destination) for known in destinations]
-        self._worker = clock.worker("disk", self._turn, self._closed)
+        self._worker = clock.worker("disk", self._turn, lambda: self._used("disk"))
 
     def _lane(self, destination: Destination) -> Lane:
         storage, journal, choice, name = self._storage, self._journal, self._choice, destination.name
@@ -102,7 +102,8 @@ class Sending:
         )
         is_helped = partial(self.delivery.helps, name)
         report, run = self._failover.report, lambda: journal.run
-        return Lane(name, courier, self._clock, storage, run, is_helped, report, self._closed)
+        on_close = partial(self._used, f"lane {name}")
+        return Lane(name, courier, self._clock, storage, run, is_helped, report, on_close)
 
     def _turn(self) -> float | None:
         try:
@@ -138,10 +139,10 @@ class Sending:
         for lane in self._lanes:
             lane.look()
 
-    def _closed(self) -> None:
-        """One thread uses the outbox no more; the last one closes the connection that they share."""
-        self._open.pop()
-        if not self._open:
+    def _used(self, thread: str) -> None:
+        """It uses the outbox no more; the last one closes the connection that they share."""
+        self._using.discard(thread)
+        if not self._using:
             self._storage.outbox.couriers.close()
 
     def _on_receipt(self, receipt: Receipt) -> None:

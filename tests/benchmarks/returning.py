@@ -63,6 +63,9 @@ class Outbox:
     def is_ready(self, _queued: Queued) -> bool:
         return not self.delivered
 
+    def note_attempt(self) -> None:
+        pass
+
     def strike(self, *_arguments: object) -> None:
         pass
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helper_kit import eventually
+from network_kit import InTheGame
 
 from gs_pygame import End, EndSessionResponse, Session, SessionPlugin, Settings
 from gs_pygame.destinations import GameSparks, Outcome, Rejected
@@ -136,19 +137,10 @@ def test_one_that_raises_holds_up_no_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["a helper delivers to both", "a helper to one, a thread to the other"])
 def test_for_real(tmp_path: Path, how: str) -> None:
     """Two servers, one of which is down until the game has gone: each has every end once."""
-
-    class Own:
-        """An object that no other process could be told of."""
-
-        name, batch_size = "two", 1
-
-        def __init__(self, inner: GameSparks) -> None:
-            self.deliver, self.close = inner.deliver, inner.close
-
     with FaultServer() as here, FaultServer(default=replies.answer(503)) as there:
         one, two = GameSparks(here.url, name="one"), GameSparks(there.url, name="two")
-        own = how == "a helper delivers to both"
-        settings = Settings(data_dir=tmp_path, hook=False, destination=[one, two if own else Own(two)])
+        both = how == "a helper delivers to both"
+        settings = Settings(data_dir=tmp_path, hook=False, destination=[one, two if both else InTheGame(two)])
         with SessionPlugin(settings, focused=lambda: True) as game:
             game.end_session()
             assert here.wait_for(1)
@@ -160,6 +152,6 @@ def test_for_real(tmp_path: Path, how: str) -> None:
             assert [request.json["requestId"] for request in here.requests] == [there.requests[-1].json["requestId"]]
         assert here.wait_for(2)
         ids = [request.json["requestId"] for request in here.requests]
-        if own:
+        if both:
             eventually(lambda: {request.json["requestId"] for request in there.requests} == set(ids))
         assert len(set(ids)) == len(ids) == 2

@@ -255,9 +255,11 @@ def test_the_public_names_are_these() -> None:
     assert gs_pygame.__all__ == [
         "AlreadyInstalledError",
         "ConfigurationError",
+        "DestinationStatus",
         "End",
         "EndSessionRequest",
         "EndSessionResponse",
+        "Erasure",
         "GsPygameError",
         "NotInstalledError",
         "PygameNotFoundError",

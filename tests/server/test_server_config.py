@@ -113,7 +113,7 @@ def test_options_win_over_the_environment_and_that_over_the_file(
 ) -> None:
     """Each where it says something."""
     given: list[ServerConfig] = []
-    monkeypatch.setattr(server_serve, "serve", given.append)
+    monkeypatch.setattr(server_serve, "serve", lambda config, _ready: given.append(config))
     monkeypatch.setenv("GS_PYGAME_SECRET", "of the environment")
     path = file(tmp_path, "port = 1\nhost = '::1'\nsecret = 'of the file'\nworkers = 3\nadmin_token = 'of the file'")
     assert (

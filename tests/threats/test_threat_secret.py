@@ -13,13 +13,12 @@ from urllib.parse import quote
 
 import pytest
 import trustme
-from network_kit import eventually
+from network_kit import InTheGame, eventually
 
 import gs_pygame
 from gs_pygame import SessionPlugin
 from gs_pygame._base.errors import GsPygameError
 from gs_pygame._settings import Settings
-from gs_pygame.destinations import GameSparks
 from gs_pygame.testing import FaultServer, Reply, Request, Wire, replies
 
 SECRET = "hüsh/ s3cret"
@@ -81,16 +80,16 @@ def elsewhere() -> Iterator[FaultServer]:
 
 
 @pytest.fixture(params=["a process sends", "a thread sends"])
-def sends(request: pytest.FixtureRequest) -> Callable[[Settings], GameSparks | None]:
+def sends(request: pytest.FixtureRequest) -> Callable[[Settings], InTheGame | None]:
     """The destination: None for the plugin's own choice."""
     own = request.param == "a process sends"
-    return lambda chosen: None if own else chosen.gamesparks
+    return lambda chosen: None if own else InTheGame(chosen.gamesparks)
 
 
 def play(
     folder: Path,
     url: str,
-    sends: Callable[[Settings], GameSparks | None],
+    sends: Callable[[Settings], InTheGame | None],
     tried: Callable[[SessionPlugin], object] = lambda plugin: plugin.status().last_error,
 ) -> list[object]:
     """A game that ends two sessions, and plays on until delivery was `tried`; all that it can see of the plugin."""
@@ -130,7 +129,7 @@ def test_whatever_is_answered(
     log: list[str],
     capfd: pytest.CaptureFixture[str],
     answer: str,
-    sends: Callable[[Settings], GameSparks | None],
+    sends: Callable[[Settings], InTheGame | None],
 ) -> None:
     """No log at DEBUG, output, repr, status or file has it, no other host hears of it, and no header of ours."""
     with FaultServer(default=ANSWERS[answer](elsewhere)) as server:
@@ -146,7 +145,7 @@ def test_whatever_is_answered(
 
 @pytest.mark.parametrize("certificate", ["of nobody", "none at all"])
 def test_no_encrypted_connection(
-    tmp_path: Path, log: list[str], certificate: str, sends: Callable[[Settings], GameSparks | None]
+    tmp_path: Path, log: list[str], certificate: str, sends: Callable[[Settings], InTheGame | None]
 ) -> None:
     """The server's certificate is nobody's, or it speaks no TLS: nothing is sent, the errors' words are not shown."""
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -158,7 +157,7 @@ def test_no_encrypted_connection(
     assert leaks("".join(map(repr, seen)) + "".join(log)) == []
 
 
-def test_nobody_listens(tmp_path: Path, log: list[str], sends: Callable[[Settings], GameSparks | None]) -> None:
+def test_nobody_listens(tmp_path: Path, log: list[str], sends: Callable[[Settings], InTheGame | None]) -> None:
     """A refused connection's error holds the whole address; it is not shown."""
     seen = play(tmp_path / "data", "http://127.0.0.1:9", sends)
     assert leaks("".join(map(repr, seen)) + "".join(log)) == []

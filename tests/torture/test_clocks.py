@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from network_kit import InTheGame
 
 from gs_pygame._player.lifecycle import HEARTBEAT
 from gs_pygame._settings import Settings
@@ -210,7 +211,7 @@ def test_retry_after_of_any_kind_is_over_within_the_hour(settings: Settings, ret
     clock = FakeClock()
     with FaultServer() as server:
         server.script(answer(503, headers={"Retry-After": retry_after}), verified())
-        player = Player(clock, GameSparks(server.url, "secret"), frame=lambda: None)  # type: ignore[arg-type]
+        player = Player(clock, InTheGame(GameSparks(server.url, "secret")), frame=lambda: None)  # type: ignore[arg-type]
         with player.plugin(settings) as plugin:
             plugin.end_session()
             advance(player, longest)
