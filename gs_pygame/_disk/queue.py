@@ -6,6 +6,7 @@ one destination that is over at once; with several, what one of them has settled
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,12 +109,12 @@ class Queue:
     def deliver(self, delivered: list[tuple[Queued, EndSessionResponse]], run: str) -> None:
         """It has these; of the first destination's answers `run` is to tell its game. In as little time as can be:
         meanwhile a frame may wait."""
+        answered = [(queued, response.to_json()) for queued, response in delivered]
         with self._database.transaction():
             if len(self._among) > 1:
-                for queued, response in delivered:
-                    self._settle(queued, "delivered", response.to_json(), run)
+                self._settle(answered, "delivered", run)
                 return
-            values = [(response.to_json(), run, queued.row, queued.end.session_id) for queued, response in delivered]
+            values = [(answer, run, queued.row, queued.end.session_id) for queued, answer in answered]
             sql = (
                 "UPDATE sessions SET state = 'delivered', answer = ?, run = ?, told = 0 "
                 "WHERE number = ? AND session_id = ? AND state = 'ready'"
@@ -125,7 +126,7 @@ class Queue:
     def reject(self, queued: Queued, error: str) -> None:
         """It refused it for good: it is kept, with its words."""
         with self._database.transaction():
-            self._settle(queued, "rejected", error, "")
+            self._settle([(queued, error)], "rejected", "")
 
     def strike(self, queued: Queued, strikes: int) -> None:
         """Remember how many server errors in a row this end has met."""
@@ -138,23 +139,32 @@ class Queue:
     def _put(self, queued: Queued, *record: object) -> bool:
         return self._database.change(_PUT, self._name, queued.row, queued.end.session_id, *record) == 1
 
-    def _settle(self, queued: Queued, state: str, answer: str, run: str) -> None:
-        if not self._put(queued, state, queued.place, queued.passes, queued.strikes, answer):
-            return
-        self._accounts.count_for(self._name, state)
+    def _settle(self, answered: list[tuple[Queued, str]], state: str, run: str) -> None:
+        new = [
+            (queued, answer)
+            for queued, answer in answered
+            if self._put(queued, state, queued.place, queued.passes, queued.strikes, answer)
+        ]
+        self._accounts.count_for(self._name, state, len(new))
         if self.is_told:
             told = 0 if state == "delivered" else None
             sql = "UPDATE sessions SET answer = ?, run = ?, told = ? WHERE number = ?"
-            self._database.change(sql, answer, run, told, queued.row)
-        conclude(self._database, self._accounts, queued.row, queued.end.session_id, self._among)
+            self._database.change_many(sql, [(answer, run, told, queued.row) for queued, answer in new])
+        conclude(self._database, self._accounts, [(q.row, q.end.session_id) for q, _ in new], self._among)
 
 
-def conclude(database: Database, accounts: Accounts, number: int, session_id: str, among: Sequence[str]) -> None:
-    """A ready end that all of `among` have settled is over: rejected, if one of them refused it."""
-    sql = "SELECT destination, state FROM progress WHERE number = ? AND session_id = ? AND state != 'ready'"
-    states = dict(database.read(sql, number, session_id))
-    if all(name in states for name in among):
-        state = "rejected" if any(states[name] == "rejected" for name in among) else "delivered"
-        sql = "UPDATE sessions SET state = ? WHERE number = ? AND session_id = ? AND state = 'ready'"
-        if database.change(sql, state, number, session_id):
-            accounts.count(state)
+def conclude(database: Database, accounts: Accounts, ends: Sequence[tuple[int, str]], among: Sequence[str]) -> None:
+    """Of these ready ends, by number and session, those that all of `among` have settled are over: delivered, or
+    rejected, if one of them refused it."""
+    over: Counter[str] = Counter()
+    for number, session_id in ends:
+        sql = "SELECT destination, state FROM progress WHERE number = ? AND session_id = ? AND state != 'ready'"
+        states = dict(database.read(sql, number, session_id))
+        if all(name in states for name in among):
+            state = "rejected" if any(states[name] == "rejected" for name in among) else "delivered"
+            sql = "UPDATE sessions SET state = ? WHERE number = ? AND session_id = ? AND state = 'ready'"
+            over[state] += database.change(sql, state, number, session_id)
+            if state == "delivered":
+                database.change("DELETE FROM progress WHERE number = ? AND session_id = ?", number, session_id)
+    for state, count in over.items():
+        accounts.count(state, count)

@@ -51,9 +51,10 @@ TABLES = (
         destination TEXT NOT NULL, number INTEGER NOT NULL, session_id TEXT NOT NULL,
         state TEXT NOT NULL CHECK (state IN ('ready', 'delivered', 'rejected')),
         place INTEGER NOT NULL, passes INTEGER NOT NULL, strikes INTEGER NOT NULL, answer TEXT,
-        PRIMARY KEY (destination, number)
+        PRIMARY KEY (number, destination)
     ) WITHOUT ROWID
     """,
+    "CREATE INDEX tried ON progress (destination) WHERE state = 'ready'",
 )
 
 

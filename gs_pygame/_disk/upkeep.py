@@ -98,10 +98,14 @@ class Upkeep:
     def _settle_up(self, among: Sequence[str]) -> None:
         """Conclude what all of `among` have settled, as an update of the game may leave it, and remove what is known of
         ends that are no more."""
-        query = f"SELECT DISTINCT number, session_id FROM progress JOIN sessions USING (number, session_id) {_SETTLED}"
-        for number, session_id in self._database.read(query):
+        marks = ", ".join("?" * len(among))
+        query = (
+            f"SELECT number, session_id FROM progress JOIN sessions USING (number, session_id) {_SETTLED} "
+            f"AND destination IN ({marks}) GROUP BY number, session_id HAVING count(*) = ?"
+        )
+        if over := self._database.read(query, *among, len(among)):  # else nobody's write waits for this
             with self._database.transaction():
-                conclude(self._database, self._accounts, number, session_id, among)
+                conclude(self._database, self._accounts, over, among)
         if orphans := self._database.read(f"SELECT destination, number {_ORPHANS}"):
             self._database.change_many(f"DELETE {_ORPHANS} AND destination = ? AND number = ?", orphans)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -141,12 +141,38 @@ def test_what_somebody_has_goes_before_what_nobody_has(outbox: Outbox) -> None:
 
 
 def test_nothing_is_left_of_what_is_over(outbox: Outbox) -> None:
-    """Of its progress there is no row any more after the next tidying."""
-    ready(outbox, "a")
+    """Of the progress of what all have there is no row any more; of what one destination alone has tried, after the
+    next tidying."""
+    ready(outbox, "a", "b")
     deliver(outbox, "first")
     deliver(outbox, "second")
-    outbox.prune(AMONG)
     assert outbox.rows("progress") == []
+    alone = queue(outbox, "first", ("first",))
+    alone.strike(alone.ready(1)[0], 2)
+    deliver(outbox, "first", 1, ("first",))
+    outbox.prune(("first",))
+    assert outbox.rows("progress") == []
+
+
+def test_a_backlog_of_one_costs_the_other_no_more(outbox: Outbox) -> None:
+    """What an end costs, and what a look after the house costs a game's write, is the same with a thousand that another
+    destination has not got yet: counted in statements, since time is the machine's."""
+
+    def statements(deed: Callable[[], object]) -> int:
+        ran: list[str] = []
+        outbox._database.connection.set_trace_callback(ran.append)
+        deed()
+        outbox._database.connection.set_trace_callback(None)
+        return sum(not words.lstrip().startswith(("SELECT", "--")) for words in ran)
+
+    def costs() -> tuple[int, int]:
+        return statements(lambda: deliver(outbox, "first")), statements(lambda: outbox.prune(AMONG))
+
+    ready(outbox, "a", "b")
+    few = costs()
+    ready(outbox, *map(str, range(1000)))
+    deliver(outbox, "first", 999)
+    assert costs() == few
 
 
 def test_a_record_that_makes_no_sense_is_none(outbox: Outbox) -> None:
