@@ -46,8 +46,8 @@ class ErasureRequests:
         return os.path.exists(self._path)
 
     def of(self, outbox: Path, now: float) -> Requested:
-        """What is to be asked of whom when that outbox is erased: of nobody if nothing was ever sent, or nobody can tell.
-        Raises OutboxError."""
+        """What is to be asked of whom when that outbox is erased: of nobody if nothing was ever sent, or nobody can
+        tell. Raises OutboxError."""
         try:
             with closing(Browser(outbox)) as browser:
                 installation, players, tried = browser.sent_as()

@@ -120,11 +120,11 @@ class Upkeep:
                 self._accounts.count_for(name, "dropped", lost)
 
     def erase(self, patience: float = HELPER_PATIENCE, but_whose: bool = False) -> None:
-        """Remove everything the player did, beyond recovery, and count what was never sent; with `but_whose` all but the
-        installation's id, and to whom something was sent under it. On a full disk in as many
-        steps as the room held free in the WAL asks for. A thread that may wait for a disk. Raises OutboxBusyError if
-        that takes more than `patience` seconds, or all is deleted and another program, which reads, still keeps it in
-        the files: what is done is done, and the next call goes on."""
+        """Remove everything the player did, beyond recovery, and count what was never sent; with `but_whose` all but
+        whose it was, and who may have got something of it. On a full disk in as many steps as the room held free in the
+        WAL asks for. A thread that may wait for a disk. Raises OutboxBusyError if that takes more than `patience`
+        seconds, or all is deleted and another program, which reads, still keeps it in the files: what is done is done,
+        and the next call goes on."""
         give_up = time.monotonic() + patience
         size = AT_ONCE
         while True:

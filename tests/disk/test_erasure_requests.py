@@ -36,7 +36,7 @@ def asked(folder: Path) -> list[tuple[str, tuple[str, ...]]]:
 
 def test_what_cannot_be_written_down_is_asked_all_the_same(tmp_path: Path, sent: str) -> None:
     """A full disk, or another copy at the file: what the request is made of stays until it lies there."""
-    with closing(FileLock(tmp_path / "erasures.lock")), pytest.raises(OSError):
+    with closing(FileLock(tmp_path / "erasures.lock")), pytest.raises(BlockingIOError):
         erase(tmp_path, T0)
     assert asked(tmp_path) == []
     assert erase(tmp_path, T0)
