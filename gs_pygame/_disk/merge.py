@@ -47,7 +47,7 @@ def _bring_progress(old: Outbox, outbox: Outbox) -> None:
         numbers = {row["session_id"]: row["number"] for row in outbox.rows("sessions", "number, session_id")}
         for row in progress:
             if row["session_id"] in numbers:
-                outbox.adopt("progress", {**row, "number": numbers[row["session_id"]]})
+                outbox.take_progress({**row, "number": numbers[row["session_id"]]})
 
 
 def _end_again(row: dict[str, Any], player_id: str | None, known_number: int, outbox: Outbox, run: str) -> None:

@@ -84,6 +84,7 @@ class Outbox:
         self.drop_older = upkeep.drop_older
         self.destinations, self.note_destinations = self._accounts.destinations, self._accounts.note_destinations
         self.adopt, self.take_in, self.rows = upkeep.adopt, upkeep.take_in, database.rows
+        self.take_progress = upkeep.take_progress
         self.account_for_merge, self.account_for_damage = upkeep.account_for_merge, upkeep.account_for_damage
         self.copy_to, self.move_all = database.copy_to, database.move_all
         try:

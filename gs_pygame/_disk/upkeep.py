@@ -180,6 +180,16 @@ class Upkeep:
                 next_number = self._accounts.next_number()
                 self.adopt("sessions", {**row, "number": next_number})
 
+    def take_progress(self, row: dict[str, Any]) -> None:
+        """Take over how far a destination has got, unless it has settled the same end here: what is only tried here, or
+        is of another session that had this number, would have it sent again."""
+        with self._database.transaction():
+            self._database.change(
+                "DELETE FROM progress WHERE destination = ? AND number = ? AND (session_id != ? OR state = 'ready')",
+                *(row["destination"], row["number"], row["session_id"]),
+            )
+            self.adopt("progress", row)
+
     def account_for_merge(self, there: Counts) -> None:
         """All rows of another file of this installation are here: what neither has a row of was delivered."""
         with self._database.transaction():

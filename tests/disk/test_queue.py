@@ -201,6 +201,21 @@ def test_progress_comes_home_with_its_end(tmp_path: Path, outbox: Outbox) -> Non
     assert left(outbox, "second") == [a, c, b]
 
 
+def test_what_is_further_along_comes_home(tmp_path: Path, outbox: Outbox) -> None:
+    """An older copy of the files was put back, in which that end had only been tried: it is not sent again."""
+    ready(outbox, a := str(uuid.UUID(int=0)))
+    assert outbox.installation_id
+    mine = queue(outbox, "first")
+    mine.strike(mine.ready(1)[0], 1)
+    copy = tmp_path / "other.sqlite3"
+    outbox.copy_to(copy)
+    old = Outbox(copy)
+    deliver(old, "first")
+    bring_home(old, "run", outbox, "run")
+    old.close()
+    assert (left(outbox, "first"), left(outbox, "second")) == ([], [a])
+
+
 def test_an_erase_takes_it_too(outbox: Outbox) -> None:
     """Nothing of the player's is left, nor what was to become of it."""
     ready(outbox, "a")
