@@ -274,9 +274,11 @@ class SessionPlugin:
     @called_by_the_game(None)
     def _leave_by(self, kind: type[BaseException] | None, trace: TracebackType | None) -> None:
         reason, engine = reason_of(kind), self._engine
-        if kind and engine and reason == "crash" and self.settings.crash_details:
-            engine.crashed(crash_details(kind, trace, self._game_folder))
-        self._close(reason)
+        try:
+            if kind and engine and reason == "crash" and self.settings.crash_details:
+                engine.crashed(crash_details(kind, trace, self._game_folder))
+        finally:  # a class of the game's may raise when it is asked for its name
+            self._close(reason)
 
     @called_by_the_game(None)
     def _close(self, reason: Reason) -> None:

@@ -25,18 +25,27 @@ def crash_details(kind: type[BaseException], trace: TracebackType | None, game: 
     """
     is_plain = kind.__module__ in ("builtins", "__main__")
     name = kind.__qualname__ if is_plain else f"{kind.__module__}.{kind.__qualname__}"
-    frames = list(_own_frames(trace, game))
-    return {"exception": name[:LONGEST], **({"frame": frames[-1][:LONGEST]} if frames else {})}
+    frame = next(_own_frames(trace, game), None)
+    return {"exception": _text(name), **({"frame": _text(frame)} if frame else {})}
+
+
+def _text(said: str) -> str:
+    """Names of files and of classes may have halves of surrogate pairs, which no server takes."""
+    return said[:LONGEST].encode(errors="replace").decode()
 
 
 def _own_frames(trace: TracebackType | None, game: Path | None) -> Iterator[str]:
+    """The innermost first: there may be thousands, and an exit has no time."""
+    traces = []
     while trace is not None:
+        traces.append(trace)
+        trace = trace.tb_next
+    for trace in reversed(traces):
         code = trace.tb_frame.f_code
         module = str(trace.tb_frame.f_globals.get("__name__", ""))
         file = _own_file(code.co_filename, module, game)
         if file:
             yield f"{file}:{trace.tb_lineno} in {code.co_name}"
-        trace = trace.tb_next
 
 
 def _own_file(filename: str, module: str, game: Path | None) -> str | None:

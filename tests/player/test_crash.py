@@ -116,3 +116,9 @@ def test_a_library_in_the_games_folder_is_none_of_its_files() -> None:
     assert crash._own_file(inside, "x.y", folder) is None
     assert crash._own_file("/games/mine/a/b.py", "a.b", folder) == "a/b.py"
     assert crash._own_file("/games/other/b.py", "b", folder) is None
+
+
+def test_what_no_server_takes_is_not_said() -> None:
+    """A half of a surrogate pair, of a file's name that is no UTF-8, would have the end refused for ever."""
+    kind = type("Lost\udcff", (Exception,), {})
+    assert crash.crash_details(kind, None, None)["exception"].endswith("Lost?")
