@@ -201,6 +201,7 @@ class _Lane:
     def _work(self) -> None:
         try:
             while not self._is_done():
+                self._delay = 0.0  # a request may take longer than HELPER_IDLE
                 self._bell.clear()
                 self._delay = self.courier.turn()
                 self._on_turn()
