@@ -234,15 +234,22 @@ def _require(name: str, given: object, ok: bool, allowed: str) -> None:
 
 
 def _require_destination(known: Known) -> None:
-    """Of its name, files are named."""
+    """Of its name, files are named. What it says of itself may be secret."""
     destination = known.destination
+    given = f"one of {type(destination).__name__}"
+
+    def require(ok: bool, allowed: str) -> None:
+        if not ok:
+            raise ConfigurationError(f"destination is {given}; allowed is {allowed}")
+
+    require(not isinstance(destination, type), "an object, and not its class")
     for method in ("deliver", "close"):
-        _require("destination", destination, callable(getattr(destination, method, None)), f"one that has {method}()")
+        require(callable(getattr(destination, method, None)), f"one that has {method}()")
     name = getattr(destination, "name", None)
     ok = isinstance(name, str) and _NAME.fullmatch(name)
-    _require("destination", destination, bool(ok), "one whose name is of at most 32 small letters, digits, - and _")
+    require(bool(ok), "one whose name is of at most 32 small letters, digits, - and _")
     size = getattr(destination, "batch_size", None)
-    _require("destination", destination, type(size) is int and size > 0, "one whose batch_size is at least 1")
+    require(type(size) is int and size > 0, "one whose batch_size is at least 1")
 
 
 def _is_path(value: object) -> bool:

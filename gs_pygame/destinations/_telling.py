@@ -42,9 +42,13 @@ def known(destination: Destination | str) -> Known:
 def _told(destination: Destination) -> dict[str, Any] | None:
     """What `made` makes the same destination of, elsewhere; None if that is not possible."""
     try:
-        if not dataclasses.is_dataclass(destination) or not destination.__dataclass_params__.frozen:
+        if isinstance(destination, type) or not dataclasses.is_dataclass(destination):
             return None
-        fields = {field.name: getattr(destination, field.name) for field in dataclasses.fields(destination)}
+        if not destination.__dataclass_params__.frozen:
+            return None
+        fields = {
+            field.name: getattr(destination, field.name) for field in dataclasses.fields(destination) if field.init
+        }
         return {"class": _name_of(type(destination)), "fields": {name: _plain(value) for name, value in fields.items()}}
     except _CannotBeTold:
         return None
@@ -61,6 +65,8 @@ def made(told: dict[str, Any]) -> Destination:
 def _named(text: str) -> Destination:
     """The destination that `text` names, `module:name`, a class that needs no arguments, or one of its objects.
     Raises ConfigurationError."""
+    if "://" in text:  # which may hold a secret
+        raise ConfigurationError("destination is an address: pass it as endpoint=..., or in one, Webhook(address)")
     try:
         found = _found(text)
         destination: Destination = found() if isinstance(found, type) else found

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import gs_pygame
 from gs_pygame import ConfigurationError, GsPygameError, Settings, _address, testing
+from gs_pygame.destinations import GameSparks
 
 RIGHT: dict[str, Any] = {"app": "Starfall", "author": "Example Studio", "endpoint": "https://sessions.example.com"}
 
@@ -429,3 +430,9 @@ def test_an_app_that_needs_no_folder_is_a_text_all_the_same() -> None:
     """It travels with each end."""
     assert "non-empty string" in complaint(data_dir="somewhere", app=float("nan"))
     assert checked(data_dir="somewhere", app=None).app is None
+
+
+@pytest.mark.parametrize("wrong", ["https://hooks.example.com/secret", {"secret": "secret"}, GameSparks])
+def test_what_is_no_destination_is_not_repeated(wrong: Any) -> None:
+    """An address, settings, a class: each may be what somebody tries first, and may hold a secret."""
+    assert "secret" not in complaint(endpoint=None, destination=wrong)
