@@ -129,7 +129,7 @@ class Sending:
         outbox = self._storage.outbox.couriers
         self.delivery.work_on(outbox)
         self._failover.make_room()
-        if self._choice.now() == "pending":
+        if self._choice.now() == "pending" and not self._choice.trouble():  # what cannot be read may be a yes
             outbox.drop_older(self._clock.now().wall - PENDING)
         outbox.prune(self._among)
         outbox.sync()
