@@ -31,6 +31,20 @@ def erase(store: Store, id: str) -> JSON:
         return _erase(connection, id)
 
 
+def erase_installation(store: Store, id: str) -> JSON:
+    """As `erase`, but for nobody who has played elsewhere under that id, or has an account of it: a player's id may be
+    a UUID too, and others know it."""
+    with store.transaction() as connection:
+        store.take_turn(connection)
+        elsewhere = select(sessions.c.player_id).where(
+            sessions.c.player_id == id, sessions.c.installation_id.is_distinct_from(id)
+        )
+        account = select(players.c.id).where(players.c.id == id)
+        if any(connection.execute(query.limit(1)).first() for query in (elsewhere, account)):
+            return {"sessions": 0}
+        return _erase(connection, id)
+
+
 def erase_older(store: Store, before: int) -> int:
     """At most AT_ONCE sessions and as many events received before then (microseconds since 1970), the oldest. How many
     there were."""

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from . import _metrics, _players
-from ._erasure import erase
+from ._erasure import erase_installation
 from ._players import Client, Player
 from ._protocol import (
     JSON,
@@ -248,7 +248,7 @@ class Requests:
             raise RequestError({"installationId": "must be a UUID"}) from None
 
         def process(finish: Finish) -> JSON:
-            erased = erase(self._store, installation)
+            erased = erase_installation(self._store, installation)
             return finish({**envelope(body), "sessions": erased["sessions"], "scriptData": {}})
 
         return process

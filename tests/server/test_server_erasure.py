@@ -198,6 +198,16 @@ def test_no_other_id_will_do(client: httpx.Client, installation: object) -> None
     assert len(client.get("/sessions").json()) == 1
 
 
+def test_a_players_own_uuid_will_not_do(client: httpx.Client) -> None:
+    """A game may name its players so, and others know it; not even after a session that says it was an installation."""
+    ada, hers = str(uuid.uuid4()), str(uuid.uuid4())
+    for number, installation in enumerate((hers, ada)):
+        session = {"id": f"s{number}", "installationId": installation, "activeMs": 5}
+        client.post(PATH, json=end(f"r{number}", playerId=ada, scriptData={"session": session}))
+    assert asks(client, ada).json()["sessions"] == 0
+    assert len(client.get("/sessions").json()) == 2
+
+
 def test_a_denial_is_heard_here(tmp_path: Path, client: httpx.Client) -> None:
     """The whole way: a game sends, its player refuses, and nothing is left at the server."""
     address = str(client.base_url)
