@@ -12,7 +12,7 @@ from core_kit import T0, ready
 
 from gs_pygame._base.errors import OutboxBusyError
 from gs_pygame._base.messages import Erasure
-from gs_pygame._disk import browse, erasure_requests, opening
+from gs_pygame._disk import browse, opening
 from gs_pygame._disk.erasure import erase
 from gs_pygame._disk.erasure_requests import ErasureRequests
 from gs_pygame._disk.lock import FileLock
@@ -48,7 +48,7 @@ def test_what_cannot_be_written_down_is_asked_all_the_same(tmp_path: Path, sent:
 def test_another_copy_at_the_file_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes a moment: what was asked already would be asked twice if it could not be struck off."""
     requests, other = ErasureRequests(tmp_path, ("one",)), FileLock(tmp_path / "erasures.lock")
-    monkeypatch.setattr(erasure_requests.time, "sleep", lambda _seconds: other.close())
+    monkeypatch.setattr("gs_pygame._disk.erasure_requests.time.sleep", lambda _seconds: other.close())
     requests.add([(ASKED, ("one",))])
     assert asked(tmp_path) == [("1", ("one",))]
 
@@ -63,9 +63,10 @@ def test_what_cannot_be_read_is_not_forgotten(tmp_path: Path, monkeypatch: pytes
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "read_text", refuse)
-        for step in (lambda: requests.give_up(T0), lambda: requests.settle(ASKED, "two")):
-            with pytest.raises(PermissionError):
-                step()
+        with pytest.raises(PermissionError):
+            requests.give_up(T0)
+        with pytest.raises(PermissionError):
+            requests.settle(ASKED, "two")
     assert asked(tmp_path) == [("1", ("one",))]
 
 

@@ -120,5 +120,7 @@ def test_a_library_in_the_games_folder_is_none_of_its_files() -> None:
 
 def test_what_no_server_takes_is_not_said() -> None:
     """A half of a surrogate pair, of a file's name that is no UTF-8, would have the end refused for ever."""
-    kind = type("Lost\udcff", (Exception,), {})
-    assert crash.crash_details(kind, None, None)["exception"].endswith("Lost?")
+    code = compile("1 / 0", "lev\udcffel.py", "exec")
+    with pytest.raises(ZeroDivisionError) as caught:
+        exec(code, {"__name__": "level"})
+    assert crash.crash_details(caught.type, caught.tb, None)["frame"] == "lev?el.py:1 in <module>"
