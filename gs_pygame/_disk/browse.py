@@ -36,10 +36,12 @@ class Browser:
         self.destinations = self._accounts.destinations
 
     def sent_as(self) -> tuple[str | None, list[str], list[str]]:
-        """The installation and the players that were sent, and the destinations that may have got something."""
+        """The installation and the players that may have been sent, and the destinations that may have got it."""
         installation = self._accounts.get("installation_id")
         found = self._database.read(
-            "SELECT DISTINCT player_id FROM sessions WHERE player_id != ? ORDER BY 1", installation
+            "SELECT DISTINCT player_id FROM sessions WHERE player_id != ? AND state NOT IN ('open', 'waiting') "
+            "ORDER BY 1",
+            installation,
         )
         return installation, [player for (player,) in found], self._accounts.tried()
 

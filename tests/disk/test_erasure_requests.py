@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from core_kit import T0, ready
+from core_kit import T0, ready, start
 
 from gs_pygame._base.errors import OutboxBusyError
 from gs_pygame._base.messages import Erasure
@@ -89,3 +89,12 @@ def test_who_cannot_look_asks_later(tmp_path: Path, sent: str, monkeypatch: pyte
         db.execute("BEGIN EXCLUSIVE")
         with pytest.raises(OutboxBusyError):
             ErasureRequests(tmp_path, ("one",)).of(tmp_path / "other.sqlite3", T0)
+
+
+def test_who_was_never_sent_is_not_named(tmp_path: Path, sent: str) -> None:
+    """The player of a session that is still open: the request would be the first that anybody hears of them."""
+    path = tmp_path / "outbox.sqlite3"
+    with closing(Outbox(path)) as outbox:
+        start(outbox, "b", player="ada")
+    ((erasure, _),) = ErasureRequests(tmp_path, ("one",)).of(path, T0)
+    assert (erasure.installation_id, erasure.player_ids) == (sent, ())
