@@ -136,12 +136,19 @@ class Delivery:
             self._heard = set(untold)
             for receipt in new:
                 self._on_receipt(receipt)
-            _, said, _ = self._read_lines(outbox)
+            _, said, _, cannot = self._read_lines(outbox)
+            self._leave_to_lanes(cannot)
             fresh, self._said = said[1] and said != self._said, said
         if fresh:
             log.log(*said)
         if new or fresh:
             self._on_rest()
+
+    def _leave_to_lanes(self, names: list[str]) -> None:
+        """A helper cannot send to these."""
+        if left := [name for name in names if name in self._told and len(self._told) > 1]:
+            self._told = {name: what for name, what in self._told.items() if name not in left}
+            self._on_alone()
 
     def know(self, receipts: list[Receipt]) -> None:
         """These the game is told of already."""
@@ -159,14 +166,14 @@ class Delivery:
         """The line to the destination of that name, as a helper last found it."""
         return self._read_lines(outbox)[0].get(name, Line())
 
-    def _read_lines(self, outbox: Outbox) -> tuple[dict[str, Line], list[Any], int]:
-        """The lines by destination, what was logged last, and by which helper."""
+    def _read_lines(self, outbox: Outbox) -> tuple[dict[str, Line], list[Any], int, list[str]]:
+        """The lines by destination, what was logged last, by which helper, and where it cannot send."""
         try:
-            number, lines, level, message = json.loads(outbox.line_of(self._run()) or "")
+            number, lines, level, message, cannot = json.loads(outbox.line_of(self._run()) or "")
             found = {name: Line(online, error) for name, (online, error) in lines.items()}
-            return found, [int(level), str(message)], int(number)
+            return found, [int(level), str(message)], int(number), list(map(str, cannot))
         except (ValueError, TypeError, AttributeError):
-            return {}, [logging.NOTSET, ""], 0
+            return {}, [logging.NOTSET, ""], 0, []
 
     def have_helper(self, word: bytes | None = NUDGE) -> None:
         """Say `word` to the helper, or start one. A few milliseconds; never raises an Exception."""

@@ -129,7 +129,12 @@ def serve(
 
 
 class _CannotSend(BaseException):
-    """What sends cannot be imported: no fault of a destination's, and nothing to try again."""
+    """What sends to the destination of that name cannot be imported: no fault of the destination's, and nothing to try
+    again."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(str(error))
+        self.name = name
 
 
 class _Gentle:
@@ -148,7 +153,7 @@ class _Gentle:
 
             return made(self._told)
         except Exception as error:  # a module of the game's may raise anything
-            raise _CannotSend(error) from error
+            raise _CannotSend(self.name, error) from error
 
     def deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
         return self._gently.call(lambda: self._destination.deliver(ends))
@@ -160,9 +165,13 @@ class _Gentle:
 
 def _say_why_not(path: Path, run: str, number: int, error: _CannotSend) -> None:
     """For the game to log, which delivers by itself after a second one. The number is none of a helper that works."""
-    why = f"gs_pygame: a helper process cannot deliver for the game, which does so by itself: {error}"
+    why = _why(error)
     with closing(Outbox(path)) as outbox:
-        outbox.say_line(run, json.dumps([-number, {}, logging.WARNING, why]))
+        outbox.say_line(run, json.dumps([-number, {}, logging.WARNING, why, [error.name]]))
+
+
+def _why(error: _CannotSend) -> str:
+    return f"gs_pygame: a helper process cannot deliver for the game, which does so by itself: {error}"
 
 
 class _Lane:
@@ -240,6 +249,7 @@ class _Helper:
         self._number = number
         self._among = among
         self._said = ""
+        self._cannot: list[str] = []  # the destinations that are the game's own to deliver to
         self._gone = False
         threading.Thread(target=self._watch, daemon=True).start()
         self._choice = consent.from_outside(path.parent)
@@ -287,9 +297,17 @@ class _Helper:
             self._finish()
 
     def _look_for_failure(self) -> None:
-        for lane in self._lanes:
-            if lane.failed:
-                raise lane.failed
+        """Where this process cannot send, the game does by itself; to the others it goes on."""
+        for lane in [lane for lane in self._lanes if lane.failed]:
+            error = lane.failed
+            if not isinstance(error, _CannotSend) or len(self._lanes) == 1:
+                assert error is not None
+                raise error
+            self._lanes.remove(lane)
+            lane.courier.close()  # the turn there is another's to have
+            self._cannot.append(error.name)
+            self._ears.said = [logging.WARNING, _why(error)]
+            self._look_at_line(error.name, Line())
 
     def _watch(self) -> None:
         """Have it end in time, whatever it is waiting for."""
@@ -318,7 +336,7 @@ class _Helper:
 
     def _words(self) -> str:
         lines = {name: (line.online, line.last_error) for name, line in self._lines.items()}
-        return json.dumps([self._number, lines, *self._ears.said])
+        return json.dumps([self._number, lines, *self._ears.said, self._cannot])
 
     def _may_go(self) -> bool:
         """Nobody is there any more, as the game sees it; so whether something has come just before."""

@@ -37,6 +37,7 @@ class Lane:
         self._on_fault = on_fault
         self._on_close = on_close
         self._turning = threading.RLock()
+        self._has_turned = False
         self.worker = clock.worker(f"courier-{name}", self._turn, self._close)
 
     @property
@@ -68,6 +69,7 @@ class Lane:
         if self._is_helped():
             self._courier.step_back()
             return self._courier.idle(None)
+        self._has_turned = True
         try:
             with self._turning:
                 lock = self._storage.delivery_lock(self.name)
@@ -78,5 +80,6 @@ class Lane:
             return HEARTBEAT
 
     def _close(self) -> None:
-        self._courier.close()
+        if self._has_turned:  # else this may be the game's thread, and the destination is anybody's code
+            self._courier.close()
         self._on_close()

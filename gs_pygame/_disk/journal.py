@@ -78,7 +78,7 @@ class Journal:
         self.run = run
         self.page = Page(lifecycle)
         self._about = about
-        self._about_more = False
+        self._about_the_crash: str | None = None
         self._lock = lock
         self._on_lost = on_lost
         self._on_released = on_released
@@ -109,9 +109,8 @@ class Journal:
                     return bool(decisions)
 
     def add_about(self, details: Mapping[str, str]) -> None:
-        """Ends that are saved from now on say this, too."""
-        self._about = json.dumps({**json.loads(self._about), **details}, separators=(",", ":"))
-        self._about_more = True
+        """The end of the session that a crash ends says this, too."""
+        self._about_the_crash = json.dumps({**json.loads(self._about), **details}, separators=(",", ":"))
 
     def log_in(self, session_id: str, script_data: str, player_id: str) -> None:
         """Put in line that another player plays."""
@@ -175,7 +174,7 @@ class Journal:
                         written = self._start(outbox, entry, entry.decision, written)
                     case Save(session_id, reason, active, wall):
                         is_ready = following is not None and isinstance(following.decision, Release)
-                        about = self._about if self._about_more else None
+                        about = self._about_the_crash if reason == "crash" else None
                         outbox.save(session_id, reason, active, wall, entry.script_data, is_ready, about)
                         written = written.going_on((*written.open, entry))
                     case Withdraw(session_id):

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._base.errors import OutboxBusyError, OutboxError
+from .._base.errors import OutboxError
 from .._base.log import log
 from .._base.patience import KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
 from .lock import FileLock
@@ -81,7 +81,7 @@ class Storage:
             opened.append(open_or_replace(self._path, self._runs, self._games))
             opened += opened[0].another(KEEPER_PATIENCE), opened[0].another()
             self.installation_id = opened[0].installation_id
-            with suppress(OutboxBusyError):
+            with suppress(OutboxError):  # a full disk, another copy: the next start says it
                 opened[0].note_destinations(self._among)
             assert self.run_file is not None
             self._place = Place(*self._files, str(self.run_file.path))

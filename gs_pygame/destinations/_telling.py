@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import FunctionType
 from typing import Any
 
@@ -105,6 +106,8 @@ def _attribute(where: Any, path: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):  # a string, perhaps, and more
+        raise _CannotBeTold
     match value:
         case None | bool() | int() | float():
             return value

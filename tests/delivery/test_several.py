@@ -155,3 +155,42 @@ def test_for_real(tmp_path: Path, how: str) -> None:
         if both:
             eventually(lambda: {request.json["requestId"] for request in there.requests} == set(ids))
         assert len(set(ids)) == len(ids) == 2
+
+
+ONLY_IN_THE_GAME = """
+import sys
+from dataclasses import dataclass
+from gs_pygame.destinations import GameSparks
+assert "pygame" in sys.modules, "this module needs a game"
+
+@dataclass(frozen=True)
+class Sheet(GameSparks):
+    name: str = "sheet"
+"""
+
+
+def test_one_that_only_the_game_can_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A lane of the game delivers to it, and the helper goes on with the other, after the exit as well."""
+    (tmp_path / "only_in_the_game.py").write_text(ONLY_IN_THE_GAME)
+    monkeypatch.syspath_prepend(tmp_path)
+    import pygame  # noqa: F401
+    from only_in_the_game import Sheet
+
+    with FaultServer() as here, FaultServer() as there:
+        to = [GameSparks(here.url), Sheet(there.url)]
+        with SessionPlugin(
+            Settings(data_dir=tmp_path / "data", hook=False, destination=to), focused=lambda: True
+        ) as game:
+            game.end_session()
+            assert game.flush(30)
+            assert game._engine is not None
+            delivery = game._engine.sending.delivery
+            eventually(lambda: not delivery.helps("sheet"))
+            assert delivery.helps("gamesparks")
+            assert "this module needs a game" in caplog.text
+            game.start_session()
+        assert here.wait_for(2)
+    assert len({request.json["requestId"] for request in here.requests}) == len(here.requests) == 2
+    assert len(there.requests) == 1
