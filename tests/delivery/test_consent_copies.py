@@ -72,6 +72,7 @@ def test_two_copies_and_one_denies(server: FaultServer, folder: Path, request: p
         time.sleep(BEAT)  # until then the other copy may not have heard
         eventually(lambda: (rows(folder), traces(folder)) == (0, 0))
         heard = time.monotonic() - said
+        eventually(lambda: not (folder / "erasures.json").exists())  # the server was asked to forget: the last request
         at_beat = len(server.requests)
         time.sleep(3 * BEAT)
         later = len(server.requests) - at_beat
