@@ -44,7 +44,14 @@ def test_nothing_is_left_of_a_game(command: Command, tmp_path: Path, monkeypatch
         game.mkdir(parents=True)
         fill_with_all(game / "outbox.sqlite3")
         (game / "runs").mkdir()
-        for name in ("delivery.lock", "delivery.1.lock", "replaced.lock", "salvage.lock", "runs/x.helper"):
+        for name in (
+            "delivery.lock",
+            "delivery.1.lock",
+            "replaced.lock",
+            "salvage.lock",
+            "runs/x.helper",
+            "consent1.new",
+        ):
             (game / name).touch()
         begin(game, "pending")
     assert command("purge", "--app", "One", "--author", "Me", "--yes").code == 0
