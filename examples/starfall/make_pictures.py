@@ -18,7 +18,7 @@ from .game import ASSETS, Game
 from .server import Remote
 from .sessions import Sessions
 
-PLAYS = (22.0, 31.0, 18.0, 26.0)
+PLAYS = (9.0, 14.0, 7.0, 11.0)
 """Seconds of the sessions before the one that is shown; the last two have no network."""
 
 
@@ -63,7 +63,7 @@ def _evening(player: testing.Player) -> Iterator[float]:
         player.returns()
         yield 1
         yield press(pygame.K_SPACE)
-    yield 14.7
+    yield 6.7
     player.leaves()
     yield 1.7
     pygame.image.save(pygame.display.get_surface(), ASSETS / "away.png")

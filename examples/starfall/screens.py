@@ -54,7 +54,7 @@ class Screens:
             self._small("Esc gives this play up", 20, 272)
 
     def _away(self, session: Session | None) -> None:
-        self._big("AWAY", 44, 120)
+        self._big("AWAY", 44, 110)
         if session is None:
             self._small("The session has ended at the moment you left.", 22, 206, CREAM)
             self._small("A new one begins when you come back.", 22, 236, CREAM)
@@ -64,10 +64,10 @@ class Screens:
             self._small("Come back to go on.", 22, 206, CREAM)
             return
         tint = GOLD if left > 1.5 else CORAL
-        self._small(f"The end of session {session.number} is saved.", 22, 194, CREAM)
-        self._small("Come back in time, and the session goes on.", 22, 222, CREAM)
-        self._painter.bar(WIDTH / 2 - 170, 258, 340, 18, left / self._grace, tint)
-        self._big(f"{left:.1f}", 24, 288, tint)
+        self._small(f"The end of session {session.number} is saved.", 22, 186, CREAM)
+        self._small("Come back in time, and the session goes on.", 22, 212, CREAM)
+        self._painter.bar(WIDTH / 2 - 170, 246, 340, 18, left / self._grace, tint)
+        self._big(f"{left:.1f}", 24, 274, tint)
 
     def over(self, world: World, best: int, since: float) -> None:
         self._painter.veil(INK, min(0.6, since))

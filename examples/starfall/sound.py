@@ -30,7 +30,7 @@ class Sound:
         self.quiet(False)
 
     def play(self, name: str) -> None:
-        if self.on and name in self._sounds:
+        if self.on and not self.silent and name in self._sounds:
             self._sounds[name].play()
 
     def quiet(self, hushed: bool) -> None:

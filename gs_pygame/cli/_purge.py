@@ -125,7 +125,8 @@ def _leave_nothing(folder: Path) -> None:
     is about to take a lock looks whether its file is still there."""
     if consent.load(folder) == "granted":
         (folder / "consent").unlink(missing_ok=True)
-    for path in [*(folder / name for name in _REST), *folder.glob("delivery-*.lock"), *folder.glob("runs/*.helper")]:
+    found = [path for pattern in ("delivery-*.lock", "runs/*.helper", "consent*.new") for path in folder.glob(pattern)]
+    for path in [*(folder / name for name in _REST), *found]:
         with suppress(OSError):  # Windows removes no open file
             path.unlink()
     _remove_empty(folder / "runs", folder)

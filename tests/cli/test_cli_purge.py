@@ -50,6 +50,7 @@ def test_nothing_is_left_of_a_game(command: Command, tmp_path: Path, monkeypatch
             "replaced.lock",
             "salvage.lock",
             "runs/x.helper",
+            "consent1.new",
         ):
             (game / name).touch()
         begin(game, "pending")
