@@ -109,9 +109,12 @@ def test_it_is_asked_again_until_it_has_heard(tmp_path: Path) -> None:
     assert requests(tmp_path) == []
 
 
-def test_each_is_asked_for_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_is_asked_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """One that cannot, one that will not, and one that is asked later: none holds up another, and the first is not
     asked."""
+    monkeypatch.setattr("random.random", lambda: 0.5)  # of the backoff
     clock = FakeClock()
     one, two, three = FakeDestination(), Erases("two"), Erases("three")
     two.answers = [Rejected("no such thing")]
