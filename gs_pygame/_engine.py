@@ -304,6 +304,11 @@ class Engine:
         """In a forked child, which is not the game."""
         self.sending.delivery.forked()
 
+    def die(self) -> None:
+        """As the process dies: no end is saved, and every lock is free. Its workers have no more turns."""
+        self.sending.die()
+        self._storage.die()
+
     @property
     def is_silent(self) -> bool:
         """Whether the keeper has found that nothing may be kept."""

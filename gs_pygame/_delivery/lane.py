@@ -60,6 +60,10 @@ class Lane:
         self._courier.nudge()
         self.look()
 
+    def die(self) -> None:
+        """As the process dies: the turn is free."""
+        self._courier.close()
+
     def let_go(self) -> None:
         """This thread was interrupted, and holds no lock."""
         let_go(self._turning)

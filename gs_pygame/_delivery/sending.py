@@ -254,6 +254,11 @@ class Sending:
         if all_of_us:
             self.delivery.stop()
 
+    def die(self) -> None:
+        """As the process dies: nobody delivers, and no turn is held."""
+        for lane in self._lanes:
+            lane.die()
+
     def leave(self, after: bool) -> None:
         """The game ends. `after`: a helper is to deliver what is left."""
         self.stop()

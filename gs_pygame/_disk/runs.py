@@ -83,6 +83,10 @@ class RunFile:
         """This thread was interrupted, and beats no more."""
         let_go(self._beating)
 
+    def die(self) -> None:
+        """As the process dies: the file stays, and nobody holds it."""
+        self._lock.close()
+
     def close(self) -> None:
         """The run ended in good order: nothing is left to recover. Any thread."""
         with contextlib.suppress(OSError):

@@ -134,6 +134,12 @@ class Storage:
     def _games(self) -> Outbox:
         return Outbox(self._path, START_PATIENCE, OPENING_PATIENCE)
 
+    def die(self) -> None:
+        """As the process dies: nothing is written or removed, and nobody has it open."""
+        if self.run_file is not None:
+            self.run_file.die()
+        self.outbox.close()
+
     def complain(self, error: Exception | None) -> None:
         log.error(
             "gs_pygame: %s cannot be used (%s); ended sessions are kept in memory only, and are lost if they cannot be "

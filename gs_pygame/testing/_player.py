@@ -341,11 +341,5 @@ class PlayedSessionPlugin(SessionPlugin):
         if self.closed or self._watch is None:
             return
         self._watch.forked()  # what it does in a child is right here: it lets go of pygame, and touches no file
-        engine = self._inherited
-        if engine is None:
-            return
-        for lane in engine.sending._lanes:
-            lane._courier.close()
-        if engine._storage.run_file is not None:
-            engine._storage.run_file._lock.close()
-        engine._storage.outbox.close()
+        if self._inherited is not None:
+            self._inherited.die()
