@@ -26,7 +26,7 @@ from .._disk.lock import FileLock
 from .._disk.outbox import Outbox, Receipt
 from .._disk.storage import Storage
 from .courier import Line
-from .helper import presence_of
+from .presence import presence_of
 from .process import LOOK, NUDGE, STOP, Process, prepare
 
 FAILURES = 2

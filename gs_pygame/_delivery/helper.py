@@ -22,59 +22,24 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 from .._base.clocks import Backoff, SystemClock
 from .._base.errors import OutboxError
-from .._base.messages import End
-from .._base.patience import AFTER_THE_EXIT, ARRIVING, HELPER_IDLE, HELPER_TURN_WAIT, LOOK_AT_EXIT, LOOK_IN_PLAY
+from .._base.patience import AFTER_THE_EXIT, HELPER_IDLE, HELPER_TURN_WAIT, LOOK_AT_EXIT, LOOK_IN_PLAY
 from .._disk import consent
 from .._disk.lock import FileLock
 from .._disk.outbox import Outbox
 from .._disk.place import Place
 from .._disk.runs import recover_dead_runs
 from .._disk.storage import delivery_lock
-from ..destinations import Destination, Outcome
-from ..destinations._telling import made
+from ..destinations import Destination
 from .courier import Courier, Line
+from .gentle_destination import CannotSend, GentleDestination
 from .gently import Gently
+from .presence import Presence
 from .process import NUDGE, STOP
-
-
-class Presence:
-    """The lock that says that a helper is there. Raises OSError if the folder has gone."""
-
-    def __init__(self, run_file: Path) -> None:
-        self._path = presence_of(run_file)
-        self._lock: FileLock | None = None
-
-    def begin(self, patience: float = ARRIVING) -> bool:
-        """False if another helper of the same game is there."""
-        give_up = time.monotonic() + patience
-        while True:
-            with contextlib.suppress(BlockingIOError):
-                lock = FileLock(self._path)
-                if lock.still_there():
-                    self._lock = lock
-                    return True
-                lock.close()
-            if time.monotonic() > give_up:
-                return False
-            time.sleep(LOOK_AT_EXIT)
-
-    def end(self) -> None:
-        if self._lock is not None:
-            for _ in range(2):  # on POSIX the first, before another could have the lock; Windows removes no open file
-                with contextlib.suppress(OSError):
-                    self._path.unlink()
-                self._lock.close()
-            self._lock = None
-
-
-def presence_of(run_file: Path) -> Path:
-    return run_file.with_suffix(".helper")
 
 
 class _Ears(logging.Handler):
@@ -120,57 +85,24 @@ def serve(
     if presence.begin():
         ears = _Ears(pipe, presence)
         logging.getLogger("gs_pygame").addHandler(ears)
-        destinations = [_Gentle(gently if n == 0 else Gently(), name, told[name]) for n, name in enumerate(told)]
+        destinations = [
+            GentleDestination(gently if n == 0 else Gently(), name, told[name]) for n, name in enumerate(told)
+        ]
         try:
             _Helper(ears, presence, Path(outbox), Path(run_file), run, number, destinations, among).run()
-        except _CannotSend as error:
+        except CannotSend as error:
             _say_why_not(Path(outbox), run, number, error)
         presence.end()
 
 
-class _CannotSend(BaseException):
-    """What sends to the destination of that name cannot be imported: no fault of the destination's, and nothing to try
-    again."""
-
-    def __init__(self, name: str, error: Exception) -> None:
-        super().__init__(str(error))
-        self.name = name
-
-
-class _Gentle:
-    """A destination, gently. It is made at the first end: most helpers of killed games send nothing."""
-
-    def __init__(self, gently: Gently, name: str, told: dict[str, Any]) -> None:
-        self.name = name
-        self.batch_size: int = told["batch_size"]
-        self._gently = gently
-        self._told = told
-
-    @cached_property
-    def _destination(self) -> Destination:
-        try:
-            import gs_pygame.destinations._http  # noqa: F401
-
-            return made(self._told)
-        except Exception as error:  # a module of the game's may raise anything
-            raise _CannotSend(self.name, error) from error
-
-    def deliver(self, ends: Sequence[End]) -> Sequence[Outcome]:
-        return self._gently.call(lambda: self._destination.deliver(ends))
-
-    def close(self) -> None:
-        if "_destination" in self.__dict__:
-            self._destination.close()
-
-
-def _say_why_not(path: Path, run: str, number: int, error: _CannotSend) -> None:
+def _say_why_not(path: Path, run: str, number: int, error: CannotSend) -> None:
     """For the game to log, which delivers by itself after a second one. The number is none of a helper that works."""
     why = _why(error)
     with closing(Outbox(path)) as outbox:
         outbox.say_line(run, json.dumps([-number, {}, logging.WARNING, why, [error.name]]))
 
 
-def _why(error: _CannotSend) -> str:
+def _why(error: CannotSend) -> str:
     return f"gs_pygame: a helper process cannot deliver for the game, which does so by itself: {error}"
 
 
@@ -300,7 +232,7 @@ class _Helper:
         """Where this process cannot send, the game does by itself; to the others it goes on."""
         for lane in [lane for lane in self._lanes if lane.failed]:
             error = lane.failed
-            if not isinstance(error, _CannotSend) or len(self._lanes) == 1:
+            if not isinstance(error, CannotSend) or len(self._lanes) == 1:
                 assert error is not None
                 raise error
             self._lanes.remove(lane)
