@@ -20,30 +20,30 @@ from .schema import INSTALLATION
 _NUMBER = END_COLUMNS.split(", ").index("number")
 
 _SAME = "progress.number = sessions.number AND progress.session_id = sessions.session_id"
-_OURS = f"progress.destination = ?1 AND {_SAME}"
+_OURS = f"progress.destination = ? AND {_SAME}"
 
 _READY = f"""
 SELECT {END_COLUMNS}, {INSTALLATION}, 0 AS strikes, 0 AS passes, number AS place FROM sessions
 WHERE state = 'ready' AND NOT EXISTS (
     SELECT 1 FROM progress WHERE {_OURS} AND progress.state IN ('ready', 'delivered', 'rejected')
 )
-ORDER BY number LIMIT ?2
+ORDER BY number LIMIT ?
 """
 _TRIED = f"""
 SELECT {END_COLUMNS}, {INSTALLATION}, strikes, passes, place
 FROM (
     SELECT number AS its_number, session_id AS its_id, strikes, passes, place FROM progress
-    WHERE destination = ?1 AND state = 'ready'
+    WHERE destination = ? AND state = 'ready'
 ) CROSS JOIN sessions ON number = its_number AND session_id = its_id
-WHERE state = 'ready' ORDER BY place, passes, number LIMIT ?2
+WHERE state = 'ready' ORDER BY place, passes, number LIMIT ?
 """
-_QUEUE = f"SELECT * FROM ({_READY}) UNION ALL SELECT * FROM ({_TRIED}) ORDER BY place, passes, number LIMIT ?2"
+_QUEUE = f"SELECT * FROM ({_READY}) UNION ALL SELECT * FROM ({_TRIED}) ORDER BY place, passes, number LIMIT ?"
 
 _UNSETTLED = f"""
-FROM sessions WHERE number = ?2 AND session_id = ?3 AND state = 'ready'
+FROM sessions WHERE number = ? AND session_id = ? AND state = 'ready'
 AND NOT EXISTS (SELECT 1 FROM progress WHERE {_OURS} AND progress.state IN ('delivered', 'rejected'))
 """
-_PUT = f"INSERT OR REPLACE INTO progress SELECT ?1, number, session_id, ?4, ?5, ?6, ?7, ?8 {_UNSETTLED}"
+_PUT = f"INSERT OR REPLACE INTO progress SELECT ?, number, session_id, ?, ?, ?, ?, ? {_UNSETTLED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Queue:
         """The next ends to go, first in first out. One that makes no sense is set aside: it would be first for ever."""
         while True:
             queue, senseless = [], []
-            for row in self._database.read(_QUEUE, self._name, limit):
+            for row in self._database.read(_QUEUE, self._name, limit, self._name, limit, limit):
                 *_, strikes, passes, place = row
                 end = self._end_of(row)
                 if is_sound(end):
@@ -100,7 +100,7 @@ class Queue:
 
     def is_ready(self, queued: Queued) -> bool:
         """Whether this end is still to go: it may have been erased, or delivered."""
-        return bool(self._database.read(f"SELECT 1 {_UNSETTLED}", self._name, queued.row, queued.end.session_id))
+        return bool(self._database.read(f"SELECT 1 {_UNSETTLED}", *self._where(queued)))
 
     def note_attempt(self) -> None:
         """Whatever comes of it, something may get there."""
@@ -137,7 +137,11 @@ class Queue:
         self._put(queued, "ready", self._accounts.newest(), queued.passes + 1, 0, None)
 
     def _put(self, queued: Queued, *record: object) -> bool:
-        return self._database.change(_PUT, self._name, queued.row, queued.end.session_id, *record) == 1
+        return self._database.change(_PUT, self._name, *record, *self._where(queued)) == 1
+
+    def _where(self, queued: Queued) -> tuple[int, str, str]:
+        """What _UNSETTLED asks for."""
+        return queued.row, queued.end.session_id, self._name
 
     def _settle(self, answered: list[tuple[Queued, str]], state: str, run: str) -> None:
         new = [
