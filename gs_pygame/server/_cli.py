@@ -16,7 +16,7 @@ HELP = "Run a GameSparks-compatible server on this computer."
 
 _EXTRA = {
     *("starlette", "uvicorn", "sqlalchemy", "jinja2", "websockets", "argon2", "quickjs"),
-    *("prometheus_client", "orjson", "tomli"),
+    *("prometheus_client", "tomli"),
 }
 _ENVIRONMENT = {
     "api_key": "GS_PYGAME_API_KEY",

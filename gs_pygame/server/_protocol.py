@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
-import orjson
+from ._orjson import orjson
 
 JSON = dict[str, Any]
 
@@ -160,10 +160,10 @@ def decode(body: bytes) -> JSON:
 
 def encode(value: object) -> str:
     """`value` as compact JSON; what UTF-8 has no bytes for (half a surrogate pair) in ASCII, as it was sent."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # that, an integer of more than 64 bits, or a key that is no text
-        return _encode(value)
+    if orjson is not None:
+        with suppress(TypeError):  # of that, an integer of more than 64 bits, or a key that is no text
+            return str(orjson.dumps(value), "utf-8")
+    return _encode(value)
 
 
 def parse_request(body: JSON, game: str | None = None) -> EndSessionRequest:
@@ -364,7 +364,7 @@ def _zulu(moment: datetime, timespec: str) -> str:
 
 def _loads(body: bytes) -> Any:
     """orjson takes a tenth of the time; Python's own takes integers of any length, and halves of surrogate pairs."""
-    if _LONG_NUMBER.search(body) is None:
+    if orjson is not None and _LONG_NUMBER.search(body) is None:
         with suppress(orjson.JSONDecodeError):
             return orjson.loads(body)
     return _decoder.decode(body.decode("utf-8"))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from ._histogram import quantile
+from ._orjson import orjson
 from ._protocol import encode
+
+_loads = json.loads if orjson is None else orjson.loads
 
 
 class _Numbers(dict[str, int]):
@@ -54,10 +56,10 @@ class Sums:
         self.sessions += row.sessions
         self.of_players += row.of_players
         self.active_ms += row.active_ms
-        for reason, count in orjson.loads(row.reasons).items():
+        for reason, count in _loads(row.reasons).items():
             self.reasons[reason] += count
         for counts, text in ((self.lengths, row.lengths), (self.lateness, row.lateness)):
-            for number, count in orjson.loads(text).items():
+            for number, count in _loads(text).items():
                 counts[_NUMBERS[number]] += count
 
     @property

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from server_kit import end
 
+from gs_pygame.server import _protocol
 from gs_pygame.server._protocol import (
     BodyError,
     Counters,
@@ -280,3 +282,11 @@ def test_a_session_item_has_exactly_the_documented_names() -> None:
 def test_microseconds_survive_their_text(micros: int) -> None:
     """receivedAt as text gives back the very same microsecond: paging depends on it."""
     assert parse_micros(format_micros(micros)) == micros
+
+
+@pytest.mark.parametrize("value", [end(), {"a": [1.5, None, True, "\u00e9\ud83d"]}, {"n": 2**70, "m": -(2**63)}])
+def test_without_the_quicker_json_it_is_the_same(monkeypatch: pytest.MonkeyPatch, value: dict[str, Any]) -> None:
+    """Where orjson has no build for this Python."""
+    with_it = decode(encode(value).encode())
+    monkeypatch.setattr(_protocol, "orjson", None)
+    assert decode(encode(value).encode()) == with_it == value
