@@ -202,15 +202,21 @@ class Delivery:
             self._seen = True
             return True
         except FileNotFoundError:
-            if not self._seen and time.monotonic() < self._started + STARTING:
+            if self._may_still_come():
                 return True
-        else:  # it has died, and left its presence
-            self._remove(path)
+        else:
+            if self._may_still_come():  # on a busy machine it may be put aside between the file and its lock
+                lock.close()
+                return True
+            self._remove(path)  # it has died, and left its presence
             lock.close()
             self._remove(path)
         has_worked = self._read_lines(self._storage.outbox.games)[2] == self._number
         self._failures = 0 if has_worked else self._failures + 1
         return False
+
+    def _may_still_come(self) -> bool:
+        return not self._seen and time.monotonic() < self._started + STARTING
 
     def _start(self) -> None:
         assert self._storage.run_file is not None
