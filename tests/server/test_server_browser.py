@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +14,8 @@ import pytest
 from browser_fixtures import browser as browser
 from playwright.sync_api import Browser, Page, expect
 from server_kit import DEADLINE, end, listening, record
+from sqlite_server_fixtures import address as address
+from sqlite_server_fixtures import store as store
 
 from gs_pygame.server import Store, create_app, open_store
 from gs_pygame.server._protocol import format_millis
@@ -34,18 +35,6 @@ HIDE = """hidden => {
 Visit = Callable[..., Page]
 
 expect.set_options(timeout=DEADLINE * 1000)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(f"sqlite:///{tmp_path / 'sessions.sqlite3'}")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def address(store: Store) -> Iterator[str]:
-    with listening(create_app(store)) as served:
-        yield served
 
 
 @pytest.fixture

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
 import pytest
 from server_kit import DEADLINE, PATH, ServerProcess, end, eventually, listening
+from sqlite_server_fixtures import address as address
+from sqlite_server_fixtures import store as store
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
@@ -25,18 +27,6 @@ WORDS = {
     "reset": "broke off",
 }
 """What the plugin says of each."""
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(open_store(f"sqlite:///{tmp_path / 'sessions.sqlite3'}")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def address(store: Store) -> Iterator[str]:
-    with listening(create_app(store)) as served:
-        yield served
 
 
 def switch(address: str, name: str, **headers: str) -> httpx.Response:
