@@ -76,6 +76,7 @@ def log() -> Iterator[Log]:
     logging.captureWarnings(True)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ResourceWarning)  # of what another test left, and is collected now
         yield heard
     logging.captureWarnings(False)
     root.setLevel(level)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .._base.errors import OutboxError
 from .._base.log import log
-from .._base.patience import KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
+from .._base.patience import HELPER_PATIENCE, KEEPER_PATIENCE, OPENING_PATIENCE, START_PATIENCE
 from .lock import FileLock
 from .opening import FILES
 from .outbox import Outbox
@@ -79,7 +79,8 @@ class Storage:
         opened: list[Outbox] = []
         try:
             opened.append(open_or_replace(self._path, self._runs, self._games))
-            opened += opened[0].another(KEEPER_PATIENCE), opened[0].another()
+            for patience in (KEEPER_PATIENCE, HELPER_PATIENCE):
+                opened.append(opened[0].another(patience))
             self.installation_id = opened[0].installation_id
             with suppress(OutboxError):  # a full disk, another copy: the next start says it
                 opened[0].note_destinations(self._among)

@@ -48,6 +48,7 @@ def log() -> Iterator[list[str]]:
     logging.captureWarnings(True)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
+        warnings.simplefilter("ignore", ResourceWarning)  # of what another test left, and is collected now
         yield lines
     logging.captureWarnings(False)
     root.setLevel(level)
