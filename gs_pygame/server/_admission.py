@@ -20,8 +20,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ._games import CALLS
+from ._json import encode
 from ._pages import PAGE_HEADERS, render_login
-from ._protocol import encode
 
 COOKIE = "gs_pygame_admin"
 LOGIN = "/login"

@@ -48,18 +48,10 @@ from ._faults import Faults, Faulty
 from ._games import Games
 from ._gaps import gap_item
 from ._health import Health
+from ._json import JSON, BodyError, decode, encode
 from ._limits import Limits, Pace, retry_after
 from ._pools import Pools
-from ._protocol import (
-    JSON,
-    MAX_BODY,
-    SESSION_ITEM,
-    BodyError,
-    decode,
-    encode,
-    response,
-    session_item,
-)
+from ._protocol import MAX_BODY, SESSION_ITEM, response, session_item
 from ._query import QueryError, next_page, parse_format, parse_query
 from ._recorder import UNAVAILABLE, Recorder
 from ._retention import keep_only

@@ -10,8 +10,9 @@ import uuid
 
 from . import _metrics, _players
 from ._cloud_code import Call, CloudCode, Outcome
+from ._json import JSON
 from ._pools import PASSWORD, SCRIPT
-from ._protocol import JSON, EndSessionRequest, RequestError, parse_player_id, parse_request, read_text
+from ._protocol import EndSessionRequest, RequestError, parse_player_id, parse_request, read_text
 from ._requests import HASHING, NOBODY, Caller, Process, Requests, client_over_rest, envelope, read_token, request_name
 from ._store import Store
 

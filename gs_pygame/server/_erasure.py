@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Table, func, or_, select
 from sqlalchemy.engine import Connection
 
 from ._gaps import erase_sessions
-from ._protocol import JSON, format_micros
+from ._json import JSON
 from ._rollups import forget, forget_before
 from ._store import Store
 from ._tables import clients, events, labels, players, sessions, tokens
+from ._times import format_micros
 
 AT_ONCE = 500
 """Rows that are too old and go in one transaction: nobody waits long for it."""

@@ -19,7 +19,8 @@ from sqlalchemy import ColumnElement, Float, Select, and_, case, cast, func, or_
 from sqlalchemy.engine import Connection
 
 from . import _rows
-from ._protocol import JSON, Counters, EndSessionRequest, counters_of, encode
+from ._json import JSON, encode
+from ._protocol import Counters, EndSessionRequest, counters_of
 from ._tables import accounts, sessions
 
 MAX_RANGES = 50

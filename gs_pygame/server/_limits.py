@@ -27,7 +27,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import _metrics
-from ._protocol import encode
+from ._json import encode
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from ._charts import bar, columns, line
 from ._faults import FAULTS, LASTS, Fault
 from ._histogram import Counts, binned, quantile
 from ._insights import Day, History, Overview, Shown, View
-from ._protocol import format_micros
 from ._sums import Sums
+from ._times import format_micros
 from ._views import RANGES, Address, date_of
 
 _FILES = resources.files(__package__) / "templates"

@@ -1,4 +1,4 @@
-"""The wire of EndSessionRequest: bytes to checked values, values to JSON. Pure: no I/O, no clock.
+"""The wire of EndSessionRequest: JSON to checked values, and back. Pure: no I/O, no clock.
 
 Names follow GameSparks. What the client measured travels in `scriptData.session` (this project's convention); it is
 optional, and a part of it that is ill-typed is dropped alone: a server must not lose an end over a detail of it.
@@ -6,18 +6,12 @@ optional, and a part of it that is ill-typed is dropped alone: a server must not
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from typing import Any, NoReturn
 
-from ._orjson import orjson
-
-JSON = dict[str, Any]
+from ._json import JSON
+from ._times import format_micros, in_utc
 
 MAX_BODY = 256 * 1024
 """Bytes of a request; GameSparks' own limit."""
@@ -26,24 +20,11 @@ _REQUEST_CLASS = ".EndSessionRequest"
 _RESPONSE_CLASS = ".EndSessionResponse"
 _MAX_REQUEST_ID = 128  # characters; it is a database key
 _MAX_ID = 255  # characters of any other id; PostgreSQL's indexes take 2,700 bytes, two of them and a requestId
-_MAX_DEPTH = 100  # levels of scriptData; Python's json stops somewhere below 1000, which depends on its caller
 _MAX_MS = 100 * 365 * 24 * 3600 * 1000  # a hundred years; no play is longer, and sums stay within 64 bits
 _MAX_NUMBER = 2**53  # beyond it JSON's readers disagree about integers
 _MAX_CAUSES = 32  # a client knows a handful
 _MAX_CAUSE = 64  # characters
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_LONG_NUMBER = re.compile(rb"\d{19}")  # orjson makes a float of what does not fit into 64 bits
 _UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
-_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)  # as the plugin writes it
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)",
-    re.ASCII,
-)
-
-
-class BodyError(ValueError):
-    """The body is not a JSON object. The message is a sentence for its sender."""
 
 
 class RequestError(ValueError):
@@ -142,28 +123,6 @@ class Counters:
     def accounted(self) -> int:
         """Sessions that the client knows the server not to have."""
         return self.open + self.queued + self.rejected + sum(self.dropped.values())
-
-
-def decode(body: bytes) -> JSON:
-    """The JSON object in `body` (UTF-8, RFC 8259: no NaN, no Infinity, no number beyond a double). Raises BodyError."""
-    try:
-        value = _loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BodyError(f"The body must be JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise BodyError("The body must be a JSON object.")
-    # Few have as many brackets as levels are allowed; only in these must it be looked. Script data is a level down.
-    if body.count(b"{") + body.count(b"[") > _MAX_DEPTH and _deeper_than(_MAX_DEPTH + 1, value):
-        raise BodyError(f"The body must not be nested deeper than {_MAX_DEPTH + 1} levels.")
-    return value
-
-
-def encode(value: object) -> str:
-    """`value` as compact JSON; what UTF-8 has no bytes for (half a surrogate pair) in ASCII, as it was sent."""
-    if orjson is not None:
-        with suppress(TypeError):  # of that, an integer of more than 64 bits, or a key that is no text
-            return str(orjson.dumps(value), "utf-8")
-    return _encode(value)
 
 
 def parse_request(body: JSON, game: str | None = None) -> EndSessionRequest:
@@ -267,29 +226,14 @@ def counters_of(request: EndSessionRequest) -> Counters | None:
     )
 
 
-def format_micros(micros: int) -> str:
-    """Microseconds since 1970 as RFC 3339 in UTC with six digits."""
-    return _zulu(_EPOCH + timedelta(microseconds=micros), "microseconds")
-
-
-def format_millis(micros: int) -> str:
-    """Microseconds since 1970 as the times in `scriptData.session`: with three digits."""
-    return _zulu(_EPOCH + timedelta(microseconds=micros), "milliseconds")
-
-
-def parse_micros(text: str) -> int:
-    """RFC 3339 as microseconds since 1970 (a finer fraction is cut). Raises ValueError."""
-    return (_datetime(text) - _EPOCH) // timedelta(microseconds=1)
-
-
 def _measured(value: JSON) -> Measured:
     return Measured(
         id=_id(value.get("id")),
         previous_id=_id(value.get("previousId")),
         number=_integer(value.get("number"), 1, _MAX_NUMBER),
         installation_id=_id(value.get("installationId")),
-        started_at=_time(value.get("startedAt")),
-        ended_at=_time(value.get("endedAt")),
+        started_at=in_utc(value.get("startedAt")),
+        ended_at=in_utc(value.get("endedAt")),
         active_ms=_integer(value.get("activeMs"), 0, _MAX_MS),
         wall_ms=_integer(value.get("wallMs"), 0, _MAX_MS),
         reason=read_text(value.get("reason")),
@@ -330,67 +274,6 @@ def _causes(value: object) -> dict[str, int]:
     valid = [(cause, count) for cause, count in counts if cause and len(cause) <= _MAX_CAUSE and count]
     return dict(valid[:_MAX_CAUSES])
 
-
-def _time(value: object) -> str | None:
-    """RFC 3339 made UTC with milliseconds, or None."""
-    if not isinstance(value, str):
-        return None
-    try:
-        if _PLAIN_TIME.fullmatch(value):
-            datetime.fromisoformat(value[:-1])
-            return value
-        return _zulu(_datetime(value), "milliseconds")
-    except ValueError:
-        return None
-
-
-def _datetime(text: str) -> datetime:
-    """RFC 3339 as an aware UTC datetime. Raises ValueError. (Python 3.10's fromisoformat knows no Z.)"""
-    match = _RFC3339.fullmatch(text)
-    if match is None:
-        raise ValueError("not RFC 3339")
-    date, time, fraction, zone = match.groups()
-    micros = (fraction or "")[:6].ljust(6, "0")
-    offset = "+00:00" if zone in "Zz" else zone
-    try:
-        return datetime.fromisoformat(f"{date}T{time}.{micros}{offset}").astimezone(timezone.utc)
-    except OverflowError:
-        raise ValueError("outside the years 1 to 9999") from None
-
-
-def _zulu(moment: datetime, timespec: str) -> str:
-    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
-
-
-def _loads(body: bytes) -> Any:
-    """orjson takes a tenth of the time; Python's own takes integers of any length, and halves of surrogate pairs."""
-    if orjson is not None and _LONG_NUMBER.search(body) is None:
-        with suppress(orjson.JSONDecodeError):
-            return orjson.loads(body)
-    return _decoder.decode(body.decode("utf-8"))
-
-
-def _deeper_than(limit: int, value: JSON) -> bool:
-    """Whether objects and arrays nest deeper than `limit` in `value`; itself an object, it is the first level."""
-    containers: list[Any] = [value]
-    for _ in range(limit):
-        inner = [child for box in containers for child in (box.values() if isinstance(box, dict) else box)]
-        containers = [child for child in inner if isinstance(child, dict | list)]
-    return bool(containers)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError("a number is too large")
-    return number
-
-
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 SESSION_ITEM = tuple(session_item(EndSessionRequest("", None, Measured(), {}), 0))
 """The names in it, in their order, which stay: new ones come last."""

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from ._protocol import format_micros, parse_micros, read_text
+from ._protocol import read_text
+from ._times import format_micros, parse_micros
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000

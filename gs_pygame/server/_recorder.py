@@ -8,7 +8,8 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from starlette.concurrency import run_in_threadpool
 
 from . import _metrics
-from ._protocol import JSON, EndSessionRequest
+from ._json import JSON
+from ._protocol import EndSessionRequest
 from ._store import Pair, Store
 
 TOGETHER = 256

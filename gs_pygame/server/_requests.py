@@ -18,21 +18,12 @@ from sqlalchemy.engine import Connection
 
 from . import _metrics, _players
 from ._erasure import erase_installation
+from ._json import JSON, encode
 from ._players import Client, Player
-from ._protocol import (
-    JSON,
-    EndSessionRequest,
-    Measured,
-    RequestError,
-    encode,
-    format_millis,
-    parse_request,
-    parse_script_data,
-    read_text,
-    response,
-)
+from ._protocol import EndSessionRequest, Measured, RequestError, parse_request, parse_script_data, read_text, response
 from ._store import Store
 from ._tables import events
+from ._times import format_millis
 
 Finish = Callable[[JSON], JSON]
 """What the response's script makes of an answer."""

@@ -22,11 +22,12 @@ from sqlalchemy.engine import Connection
 from . import _rows
 from ._gaps import count_gaps
 from ._histogram import bucket
-from ._protocol import encode, parse_micros
+from ._json import encode
 from ._recorder import UNAVAILABLE
 from ._store import Store
 from ._sums import Sums
 from ._tables import days, labels, newcomers, player_days, rollup, sessions
+from ._times import parse_micros
 from ._turns import in_thread
 
 log = logging.getLogger("gs_pygame.server")

@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection, Row
 from . import _rows
 from ._database import Database, open_database
 from ._gaps import Gap, GapTotals, count_gaps, find_gaps, keep_accounts
-from ._protocol import JSON, EndSessionRequest, Measured, encode
+from ._json import JSON, encode
+from ._protocol import EndSessionRequest, Measured
 from ._query import Query
 from ._tables import admins, clock, sessions
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._histogram import quantile
+from ._json import encode
 from ._orjson import orjson
-from ._protocol import encode
 
 _loads = json.loads if orjson is None else orjson.loads
 

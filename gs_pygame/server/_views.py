@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from ._insights import View
-from ._protocol import format_micros, parse_micros, read_text
+from ._protocol import read_text
 from ._rollups import label
+from ._times import format_micros, parse_micros
 
 RANGES = (7, 30, 90)
 """Days up to today that there are links for."""

@@ -14,7 +14,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import _metrics
-from ._protocol import format_millis
+from ._times import format_millis
 
 access = logging.getLogger("gs_pygame.server.access")
 

@@ -29,9 +29,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from . import _metrics
 from ._dispatch import Dispatcher
 from ._games import Games
+from ._json import JSON, BodyError, decode, encode
 from ._limits import Pace
 from ._pools import Pools
-from ._protocol import JSON, BodyError, decode, encode, read_text
+from ._protocol import read_text
 from ._recorder import UNAVAILABLE
 from ._requests import Caller, request_name
 from ._turns import in_thread

@@ -18,9 +18,10 @@ import httpx
 from server_kit import listening
 
 from gs_pygame.server import Store, create_app, open_store
-from gs_pygame.server._protocol import encode, format_micros, format_millis
+from gs_pygame.server._json import encode
 from gs_pygame.server._rollups import BATCH, roll_up
 from gs_pygame.server._tables import clock, sessions
+from gs_pygame.server._times import format_micros, format_millis
 
 DAYS = 180
 PER_PLAYER = 10  # sessions, on average

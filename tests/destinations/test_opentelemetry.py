@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 from collector_kit import Rotel, free_port, rotel
-from network_kit import DEADLINE, NOT_THE_SERVER, end, status
+from network_kit import DEADLINE, NOT_THE_SERVER, end, eventually, status
 
 from examples import my_game
 from gs_pygame import ConfigurationError, EndSessionResponse
@@ -51,6 +55,34 @@ def test_a_played_session_at_a_real_collector(gs_player: Player, collector: Rote
     assert "EventName: session.end" in said
     assert "-> gs_pygame.reason: Str(quit)" in said
     assert f"-> gs_pygame.activeMs: Int({round(played.active * 1000)})" in said
+
+
+STARFALL = """
+import sys
+import gs_pygame
+from gs_pygame.destinations import GameSparks, OpenTelemetry
+
+install, collector = gs_pygame.install, sys.argv.pop()
+
+def to_both(endpoint, secret, **rest):
+    return install(destination=[GameSparks(endpoint, secret), OpenTelemetry(collector)], **rest)
+
+gs_pygame.install = to_both
+from examples.starfall.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.library("rotel")
+def test_starfall_at_a_real_collector(tmp_path: Path, collector: Rotel) -> None:
+    """The example game, played by its bot, its sessions sent to its own server and by OTLP: each is there once."""
+    before = collector.output.count("-> service.name: Str(Starfall)")
+    command = [sys.executable, "-c", STARFALL, "--headless", "1", "--port", str(free_port())]
+    subprocess.run([*command, "--data-dir", str(tmp_path), collector.url], check=True, timeout=DEADLINE * 4)
+    eventually(lambda: collector.output.count("-> service.name: Str(Starfall)") > before)
+    sessions = re.findall(r"-> session\.id: Str\((.+)\)", collector.output.split("Str(Starfall)", 1)[1])
+    assert sorted(Counter(sessions).values()) == [2]  # its start and its end
+    assert '-> gs_pygame.scriptData: Str({"score":' in collector.output
 
 
 @pytest.mark.library("rotel")

@@ -18,7 +18,7 @@ from sqlite_server_fixtures import address as address
 from sqlite_server_fixtures import store as store
 
 from gs_pygame.server import Store, create_app, open_store
-from gs_pygame.server._protocol import format_millis
+from gs_pygame.server._times import format_millis
 from tests.benchmarks.dashboard import add_up, fill, time_of, views
 
 MANY = 20_000

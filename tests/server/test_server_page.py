@@ -16,7 +16,7 @@ from server_kit import JSON_BODY, PATH, counters, end, ends, eventually, numbere
 
 from gs_pygame.server import Store, _players
 from gs_pygame.server._pages import length_of_time, roughly
-from gs_pygame.server._protocol import format_millis
+from gs_pygame.server._times import format_millis
 
 
 @pytest.fixture

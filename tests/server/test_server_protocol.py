@@ -8,22 +8,19 @@ from typing import Any
 import pytest
 from server_kit import end
 
-from gs_pygame.server import _protocol
+from gs_pygame.server import _json
+from gs_pygame.server._json import BodyError, decode, encode
 from gs_pygame.server._protocol import (
-    BodyError,
     Counters,
     Measured,
     RequestError,
     counters_of,
-    decode,
-    encode,
-    format_micros,
     own_data,
-    parse_micros,
     parse_request,
     response,
     session_item,
 )
+from gs_pygame.server._times import format_micros, parse_micros
 
 
 def measured(**session: object) -> Measured:
@@ -288,5 +285,5 @@ def test_microseconds_survive_their_text(micros: int) -> None:
 def test_without_the_quicker_json_it_is_the_same(monkeypatch: pytest.MonkeyPatch, value: dict[str, Any]) -> None:
     """Where orjson has no build for this Python."""
     with_it = decode(encode(value).encode())
-    monkeypatch.setattr(_protocol, "orjson", None)
+    monkeypatch.setattr(_json, "orjson", None)
     assert decode(encode(value).encode()) == with_it == value

@@ -10,7 +10,8 @@ from server_kit import end
 from sqlalchemy.exc import DataError, OperationalError
 
 from gs_pygame.server import Store
-from gs_pygame.server._protocol import JSON, parse_request, response
+from gs_pygame.server._json import JSON
+from gs_pygame.server._protocol import parse_request, response
 from gs_pygame.server._recorder import TOGETHER, Recorder
 from gs_pygame.server._store import Pair
 
