@@ -6,6 +6,7 @@ happens or does not. threading's Event is no such thing, and keeps its lock when
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -74,12 +75,15 @@ class ThreadWorker:
     def _run(self) -> None:
         if not self._living.acquire(blocking=False):  # it was started twice, or has been stopped
             return
+        process = os.getpid()
         try:
             self._ident = threading.get_ident()
             while not self._stopping:
                 delay = self._have_turn()
                 if delay != 0.0:
                     self._bell.wait(delay)
+                if os.getpid() != process:  # a green thread, which a fork has doubled: the parent's goes on
+                    return
             self._end()
         finally:
             self._ident = None  # another thread may be given it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from core_kit import DEADLINE, line_of, started, tell
 
+from gs_pygame._base.threads import ThreadWorker
 from gs_pygame._settings import Settings
 from gs_pygame.testing import Player
 
@@ -97,3 +99,18 @@ def test_a_child_that_outlives_the_game(
         assert sorted(next_start(folder)) == [(1, "quit"), (2, "quit")]
     else:
         assert ends(folder) == before
+
+
+def test_a_thread_that_a_fork_has_doubled_has_no_more_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eventlet's and gevent's go on in a forked child (eventlet/eventlet #802), with the parent's files at hand."""
+    turns, closed = [], []
+
+    def turn() -> float:
+        turns.append(monkeypatch.setattr(os, "getpid", lambda: -1))  # from here on as in the child
+        if len(turns) > 1:
+            worker.stop(0.0)
+        return 0.0
+
+    worker = ThreadWorker("test", turn, lambda: closed.append(True))
+    worker._run()
+    assert (len(turns), closed) == (1, [])
