@@ -7,6 +7,7 @@ is inside: for one row it is what is measured.
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from functools import cache
 from pathlib import Path
@@ -28,7 +29,8 @@ def put(outbox: Any, name: str) -> None:
     """One ready end: a session's start, and its end at once, as the plugin records them. Two commits."""
     session_id = str(uuid.uuid4())
     data = json.dumps({"mark": name, "level": 3})
-    outbox.start("a-run-of-the-past", session_id, 1_700_000_000.0, None, data, ABOUT, None)
+    yesterday = time.time() - 86_400.0
+    outbox.start("a-run-of-the-past", session_id, yesterday, None, data, ABOUT, None)
     outbox.save(session_id, "explicit", 63.5, 70.25, data, ready=True)
 
 
