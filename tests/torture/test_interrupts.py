@@ -22,6 +22,7 @@ import gs_pygame
 from gs_pygame import SessionPlugin, _install, testing
 from gs_pygame._disk.consent import load
 from gs_pygame._disk.erasure import is_left
+from gs_pygame._disk.lock import FileLock
 from gs_pygame._player import exits
 from gs_pygame._player.lifecycle import HEARTBEAT
 from gs_pygame.destinations import Retry
@@ -282,6 +283,23 @@ def test_ctrl_c_at_every_point(name: str, tmp_path: Path, request: pytest.Fixtur
 def test_ctrl_c_amid_a_denial(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """What was heard of it is followed, and nothing is left of the player; a yes after it is heard, too."""
     try_all(denied, tmp_path, request)
+
+
+def test_ctrl_c_amid_a_collection(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Of a lock that an interruption has left: Python swallows what comes up there, and no thread waits for it then."""
+
+    def collected(folder: Path, interrupter: Interrupter) -> None:
+        folder.mkdir()
+        lock = FileLock(folder / "left.lock")
+        with suppress(KeyboardInterrupt):
+            interrupter.call(lock.__del__)
+        lock._open = False
+        opens = threading.Thread(target=lambda: FileLock(folder / "another.lock").close(), daemon=True)
+        opens.start()
+        opens.join(DEADLINE)
+        assert not opens.is_alive(), "the guard was kept"
+
+    try_all(collected, tmp_path, request)
 
 
 def try_all(attempt: Callable[[Path, Interrupter], None], tmp_path: Path, request: pytest.FixtureRequest) -> None:
