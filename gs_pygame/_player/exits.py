@@ -14,6 +14,7 @@ abnormal end.
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import sys
 import threading
@@ -74,10 +75,24 @@ class ExitWatch:
 
 def _first_frame() -> FrameType:
     """Of the main thread: the program's, or that of what runs it."""
-    frame = sys._current_frames().get(threading.main_thread().ident or 0, sys._getframe())
+    frame = sys._getframe()
+    if threading.get_ident() != threading.main_thread().ident:
+        frame = _current_frames().get(threading.main_thread().ident or 0, frame)
     while frame.f_back is not None:
         frame = frame.f_back
     return frame
+
+
+def _current_frames() -> dict[int, FrameType]:
+    """Without a collection: it may let another thread end, which Python up to 3.12 waits for amid this (CPython
+    #106883)."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _after_fork() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sqlite3
 import sys
+import threading
 import time
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from core_kit import DEADLINE, ENDPOINT, child, line_of, run, tell
@@ -15,6 +18,7 @@ from core_kit import DEADLINE, ENDPOINT, child, line_of, run, tell
 import gs_pygame
 from gs_pygame import testing
 from gs_pygame._disk.runs import _decode
+from gs_pygame._player import exits
 from gs_pygame._player.lifecycle import Progress
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and fork are POSIX's")
@@ -405,3 +409,25 @@ def test_nothing_is_printed(folder: Path) -> None:
     done = run(game("plugin.end_session()\nplugin.flush(0.1)\nplugin.start_session()"), folder)
     assert done.stdout == "playing\n"
     assert "gs_pygame" not in done.stderr
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_nothing_is_collected_while_the_frames_of_all_threads_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch, collects: bool
+) -> None:
+    """A thread that ends meanwhile would be waited for, for ever (CPython #106883); the main thread knows its own."""
+    collected: list[bool] = []
+    found: list[FrameType] = []
+    frames = sys._current_frames
+    monkeypatch.setattr(sys, "_current_frames", lambda: (collected.append(gc.isenabled()), frames())[1])
+    gc.enable() if collects else gc.disable()
+    try:
+        found.append(exits._first_frame())
+        assert collected == []
+        thread = threading.Thread(target=lambda: found.append(exits._first_frame()))
+        thread.start()
+        thread.join(DEADLINE)
+        assert (collected, gc.isenabled()) == ([False], collects)
+    finally:
+        gc.enable()
+    assert found[0] is found[1]
