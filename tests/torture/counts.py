@@ -25,7 +25,7 @@ Large, by hand, from the project's root (the times are those of two cores). What
     # 10,000 requests that the server does not know: two minutes
     GS_PYGAME_UNKNOWN=10000 python -m pytest tests/server/test_server_memory.py
 
-    # Ctrl-C between any two bytecodes of whatever a game calls, 56,000 points: 40 minutes
+    # Ctrl-C between any two bytecodes of whatever a game calls, 70,000 points: three quarters of an hour
     GS_PYGAME_INTERRUPTS=100000 python -m pytest tests/torture/test_interrupts.py
 
 GS_PYGAME_SEED=7 repeats what a failure showed: what each game does, how long it lives, which cases are made. What two
