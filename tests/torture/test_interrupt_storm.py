@@ -94,7 +94,8 @@ def test_a_storm_of_ctrl_c(tmp_path: Path, request: pytest.FixtureRequest) -> No
     assert told["interrupts"] > 10
     assert told["answered"] == 1
     assert told["in line"] == 0
-    assert told["threads"] == ["gs_pygame-courier-fake", "gs_pygame-disk", "gs_pygame-keeper"]
+    workers = {"gs_pygame-courier-fake", "gs_pygame-disk", "gs_pygame-keeper"}
+    assert set(told["threads"]) == workers  # one that is started twice has a double for a moment
     assert told["durable"]
     assert told["error"] is None
     assert told["state"] == "active"
