@@ -13,7 +13,8 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ SIDE_BY_SIDE = 4
 """Displays. A waiting game takes a few percent of a processor; starting one takes half a second of it."""
 
 PATIENCE = 300.0
-"""Seconds until the others are over, and it has been played again."""
+"""Seconds until those that are on are over, and it has been played again."""
 
 HEADING = "real windows"
 """Of what the summary says. CI adds up its "played" and "played again"."""
@@ -48,10 +49,12 @@ class Plays:
         self._folder = folder
         self._opened: list[Desktop] = []
         self._here = threading.local()
+        self._door = threading.Lock()
+        self._places = threading.Semaphore(SIDE_BY_SIDE)
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="stage")
         self._futures: dict[str, Future[Stage]] = {}
         for number, item in enumerate(items):
-            self._futures[item.nodeid] = self._pool.submit(self._play, item, folder / f"{number:02}")
+            self._futures[item.nodeid] = self._pool.submit(self._play_beside_others, item, folder / f"{number:02}")
 
     def result(self, item: pytest.Function) -> None:
         """Wait for the end of this test's play, show what its games said, and raise what it raised."""
@@ -62,8 +65,7 @@ class Plays:
             print(stage.transcript())
             note(item, HEADING, "played again", 1)
             note(item, "played again, alone", item.name, str(stage.error).partition("\n")[0])
-            wait(self._futures.values())
-            stage = self._play(item, self._folder / f"again-{item.name}")
+            stage = self._play_alone(item, self._folder / f"again-{item.name}")
         print(stage.transcript())
         for what, error in stage.figures:
             note(item, HEADING, f"error of measurement, in seconds: {what}, {_desktop_of(item)}", f"{error:+.3f}")
@@ -74,6 +76,21 @@ class Plays:
         self._pool.shutdown(cancel_futures=True)
         for desktop in self._opened:
             desktop.close()
+
+    def _play_beside_others(self, item: pytest.Function, folder: Path) -> Stage:
+        with self._door:
+            self._places.acquire()
+        try:
+            return self._play(item, folder)
+        finally:
+            self._places.release()
+
+    def _play_alone(self, item: pytest.Function, folder: Path) -> Stage:
+        """When those that are on are over, and before others begin."""
+        with self._door, ExitStack() as places:
+            for _ in range(SIDE_BY_SIDE):
+                places.enter_context(self._places)
+            return self._play(item, folder)
 
     def _play(self, item: pytest.Function, folder: Path) -> Stage:
         folder.mkdir()
