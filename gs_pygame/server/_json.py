@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -15,7 +14,8 @@ JSON = dict[str, Any]
 
 _MAX_DEPTH = 100  # levels of scriptData; Python's json stops somewhere below 1000, which depends on its caller
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-_LONG_NUMBER = re.compile(rb"\d{19}")  # orjson makes a float of what does not fit into 64 bits
+_ZEROS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBER = b"0" * 19  # in zeros: orjson makes a float of what does not fit into 64 bits
 
 
 class BodyError(ValueError):
@@ -46,7 +46,7 @@ def encode(value: object) -> str:
 
 def _loads(body: bytes) -> Any:
     """orjson takes a tenth of the time; Python's own takes integers of any length, and halves of surrogate pairs."""
-    if orjson is not None and _LONG_NUMBER.search(body) is None:
+    if orjson is not None and _LONG_NUMBER not in body.translate(_ZEROS):
         with suppress(orjson.JSONDecodeError):
             return orjson.loads(body)
     return _decoder.decode(body.decode("utf-8"))
