@@ -33,8 +33,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Match, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .._base.spreadsheet import csv_lines
 from . import _metrics
@@ -45,7 +45,7 @@ from ._dashboard import Dashboard
 from ._dispatch import Dispatcher
 from ._erasure import erase, kept_of
 from ._faults import Faults, Faulty
-from ._games import Games
+from ._games import CALLS, Games
 from ._gaps import gap_item
 from ._health import Health
 from ._json import JSON, BodyError, decode, encode
@@ -63,6 +63,8 @@ from ._websocket import GameSocket
 log = logging.getLogger("gs_pygame.server")
 
 _GAPS = 100
+_ANSWERED = (HTTPException, *UNAVAILABLE)
+"""Exceptions that have an answer of their own."""
 
 
 def create_app(
@@ -95,6 +97,7 @@ def create_app(
     faults = Faults(store)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
     call = "/rs/{credential}/{secret:path}/{request_type}"
+    routes = [Route(place + call, calls, methods=["POST"]) for place in ("", "/{api_key}")]
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -114,8 +117,7 @@ def create_app(
     app = Starlette(
         lifespan=lifespan,
         routes=[
-            Route(call, calls, methods=["POST"]),
-            Route("/{api_key}" + call, calls, methods=["POST"]),
+            *routes,
             *Dashboard(store, faults).routes(),
             Route("/sessions", site.sessions),
             Route("/players/{id:path}", site.player),
@@ -136,12 +138,31 @@ def create_app(
             Middleware(Faulty, faults),
             Middleware(Limits, pace),
             Middleware(Admission, rules),
+            Middleware(_ShortCut, routes),
         ],
-        exception_handlers={HTTPException: _sentence, **dict.fromkeys(UNAVAILABLE, _unavailable)},
+        exception_handlers=dict.fromkeys(_ANSWERED, _fail),
     )
     app.state.health = health
     app.router.redirect_slashes = False  # a redirect would repeat the path, secret and all
     return app
+
+
+class _ShortCut:
+    """ASGI middleware, the innermost: past the router and its handling of exceptions, which take longer than to read a
+    game's request."""
+
+    def __init__(self, app: ASGIApp, routes: Sequence[Route]) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and CALLS.match(scope["path"]):
+            for route in self._routes:
+                match, found = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(found, route=route)
+                    return await route.app(scope, receive, send)
+        return await self._app(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +175,14 @@ class _Calls:
     pools: Pools
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        content = encode(await self._answer(scope["path_params"], receive)).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        try:
+            content = encode(await self._answer(scope["path_params"], receive)).encode()
+        except _ANSWERED as error:
+            await _answer_to(error)(scope, receive, send)
+        else:
+            headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
 
     async def _answer(self, path: Mapping[str, str], receive: Receive) -> JSON:
         """403 wrong key or secret, 404 another request, 413 too long, 400 no JSON object."""
@@ -239,14 +264,15 @@ def _lines(items: list[JSON], form: str) -> Response:
     return Response("".join(f"{encode(item)}\n" for item in items), media_type="application/jsonl")
 
 
-async def _sentence(_request: Request, error: Exception) -> Response:
-    """An HTTP error as JSON. No `@class` and no requestId: a client must not take it for the game server's answer."""
-    assert isinstance(error, HTTPException)
-    return Response(encode({"error": error.detail}), error.status_code, error.headers, "application/json")
+async def _fail(_request: Request, error: Exception) -> Response:
+    return _answer_to(error)
 
 
-async def _unavailable(_request: Request, error: Exception) -> Response:
-    """The database is gone, full or locked. Nothing was acknowledged: clients try again."""
+def _answer_to(error: Exception) -> Response:
+    """An error as JSON. No `@class` and no requestId: a client must not take it for the game server's answer."""
+    if isinstance(error, HTTPException):
+        return Response(encode({"error": error.detail}), error.status_code, error.headers, "application/json")
+    # The database is gone, full or locked. Nothing was acknowledged: clients try again.
     log.error("gs_pygame.server: the database cannot be used: %s", getattr(error, "orig", None) or error)
     answer = {"error": "The server cannot reach its database. Try again later."}
     return Response(encode(answer), 503, {"Retry-After": str(retry_after())}, "application/json")
