@@ -110,6 +110,7 @@ def create_app(
         ]
         tasks = [asyncio.create_task(turn) for turn in turns]
         yield
+        await socket.stop()
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)

@@ -52,6 +52,7 @@ def configured(app: Starlette, proxies: Sequence[str] = ()) -> uvicorn.Config:
         http=Protocol,
         ws="websockets-sansio",
         ws_max_size=MAX_BODY,
+        ws_per_message_deflate=False,  # it takes more of a connection's memory than all else, and frames are short
         ws_ping_interval=_PING_INTERVAL,
         ws_ping_timeout=_PING_TIMEOUT,
         lifespan="on",

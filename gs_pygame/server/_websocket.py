@@ -92,6 +92,8 @@ class GameSocket:
     answering: int = 0
     _held: Counter[str] = field(default_factory=Counter)
     _playing: Counter[str] = field(default_factory=Counter)  # connections by client
+    _gone: set[str] = field(default_factory=set)  # clients of whom that is not noted yet
+    _noting: asyncio.Task[None] | None = None
 
     async def first(self, socket: WebSocket) -> None:
         """A client that came to the address that it was built with."""
@@ -129,8 +131,23 @@ class GameSocket:
             self._playing[id] -= 1
             if not self._playing[id]:
                 del self._playing[id]
-                with suppress(*UNAVAILABLE):  # it was seen a while ago
-                    await run_in_threadpool(self.dispatcher.seen, [id])
+                self._gone.add(id)
+                self._noting = self._noting or asyncio.create_task(self._note_gone())
+
+    async def _note_gone(self) -> None:
+        """Those who go at the same time are one commit: at a stop, or where a network fails, thousands do."""
+        try:
+            while self._gone:
+                gone, self._gone = self._gone, set()
+                with suppress(*UNAVAILABLE):  # they were seen a while ago
+                    await in_thread(self.dispatcher.seen, [*gone])
+        finally:
+            self._noting = None
+
+    async def stop(self) -> None:
+        """When all connections have ended: it is noted."""
+        if self._noting is not None:
+            await self._noting
 
     async def end_left(self, after: float) -> None:
         """For ever: who is connected is there, and the sessions of those who have not been for `after` seconds end."""

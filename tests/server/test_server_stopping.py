@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -75,6 +75,21 @@ def test_what_is_under_way_is_answered(start: Start, tmp_path: Path, workers: st
     assert answers == [200]
     assert (code, out) == (0, "")
     assert err == "gs-pygame serve: stopped; requests under way that were answered first: 2\n"
+
+
+def test_everybody_is_told_to_go(start: Start) -> None:
+    """Many players at a stop: each is told to come again, it takes no longer than one, and nothing is said of it."""
+    server = start()
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(player(server.address)) for _ in range(100)]
+        code, _, err = server.stop(lambda child: child.send_signal(signal.SIGTERM))
+        for socket_ in sockets:
+            with pytest.raises(ConnectionClosed) as closed:
+                socket_.recv(timeout=DEADLINE)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
+    assert code == 0
+    assert [line for line in err.splitlines() if "stopped; requests" not in line] == []
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -373,6 +373,11 @@ def test_a_wrong_key_fails_the_handshake(dial: Callable[..., Client]) -> None:
     assert dial("/ws/device/OTHER").shake()["error"] == {"hmac": "UNRECOGNISED"}
 
 
+def test_frames_are_not_compressed(player: Client) -> None:
+    """A client may offer to; it would take more memory than the rest of its connection."""
+    assert player.socket.protocol.extensions == []
+
+
 def test_a_held_connection_is_closed_in_the_end(dial: Callable[..., Client], monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody keeps it for ever."""
     monkeypatch.setattr(_websocket, "HELD", 0.01)
@@ -480,6 +485,41 @@ def test_a_session_ends_by_itself(address: str, store: Store, clock: list[int]) 
         client.shake(sessionId=session_id, authToken=login["authToken"])
         clock[0] += 5
         assert client.ask("EndSessionRequest")["sessionDuration"] == 5_000
+
+
+def test_those_who_go_at_the_same_time_are_noted_together(
+    dial: Callable[..., Client], address: str, store: Store, clock: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many they are, the database is asked for a commit, and no more are under way than one."""
+    commits, all_have_gone = [], threading.Event()
+    seen = Dispatcher.seen
+
+    def slow(self: Dispatcher, ids: list[str]) -> None:
+        commits.append(len(ids))
+        assert all_have_gone.wait(DEADLINE)
+        seen(self, ids)
+
+    def connected() -> float:
+        text = httpx.get(f"{address}/metrics", trust_env=False, timeout=DEADLINE).text
+        return float(text.partition("\ngs_pygame_sockets ")[2].partition("\n")[0])
+
+    everybody = [dial() for _ in range(20)]
+    for client in everybody:
+        client.shake()
+    clock[0] += 60
+    monkeypatch.setattr(Dispatcher, "seen", slow)
+    for client in everybody:
+        client.socket.close()
+    eventually(lambda: connected() == 0)
+    all_have_gone.set()
+
+    def moments() -> set[int]:
+        with store.reading() as connection:
+            return {row.seen_at // 1_000_000 for row in connection.execute(select(clients))}
+
+    eventually(lambda: moments() == {clock[0]})
+    assert len(commits) <= 2
+    assert sum(commits) == len(everybody)
 
 
 def test_the_server_looks_for_them(store: Store, clock: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
