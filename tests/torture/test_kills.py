@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -138,21 +139,26 @@ def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> No
         outbox = Outbox(installation.folder / "outbox.sqlite3")
         wanted = backlog(outbox, 30)
         enough = 60 + DELIVERER_KILLS  # ends, so that most are killed while they deliver
-        n = killed = alive = games = arrived = 0
-        begun = first_delivery(zygote, installation.order(0, what="deliver"), recorder)
+        n = killed = alive = arrived = 0
+        kinds: dict[int, str] = {}
+        gone: Counter[tuple[str, bool]] = Counter()  # by kind, and whether it was killed
+        begun = at_first = first_delivery(zygote, installation.order(0, what="deliver"), recorder)
         while alive or killed < DELIVERER_KILLS or len(wanted) < enough:
             while outbox.counts().ready < 30:
                 wanted += backlog(outbox, 30)
             if alive < 3 and (killed < DELIVERER_KILLS or len(wanted) < enough):
                 n += 1
-                what = chance.choice(["deliver", "deliver", "play"])
-                games += what == "play"
-                zygote.start(n, installation.order(n, what=what), begun * (0.1 + 3 * chance.random()))
+                kinds[n] = chance.choice(["deliver", "deliver", "play"])
+                zygote.start(n, installation.order(n, what=kinds[n]), begun * (0.1 + 3 * chance.random()))
                 alive += 1
                 continue
-            killed += zygote.gone()["killed"]
+            said = zygote.gone()
             alive -= 1
-            begun *= 1.05 if len(recorder.ends) == arrived else 0.98  # the machine's pace changes meanwhile
+            kind, was_killed = kinds.pop(said["n"]), said["killed"]
+            gone[kind, was_killed] += 1
+            killed += was_killed
+            begun *= 1.05 if len(recorder.ends) == arrived else 0.98  # the pace of the machine changes meanwhile
+            begun = min(at_first, max(at_first / 2, begun))  # else all might live, or none might deliver
             arrived = len(recorder.ends)
         stuck = settle(installation.folder, recorder.url)
         counts = outbox.counts()
@@ -161,7 +167,8 @@ def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> No
         came = arrivals(recorder, known)
         repeats = sum(end.repeats for end in recorder.ends.values())
         report(
-            f"{killed} deliverers killed of {n}, {games} of them games; {len(wanted)} ends, "
+            f"{gone['deliver', True]} deliverers killed of {gone['deliver', True] + gone['deliver', False]}, "
+            f"{gone['play', True]} games of {gone['play', True] + gone['play', False]}; {len(wanted)} ends, "
             f"{len(known - set(came))} lost, {len(came) - len(set(came))} doubled in effect, "
             f"{repeats} repeated for want of a receipt"
         )
@@ -170,6 +177,7 @@ def test_killed_deliverers(tmp_path: Path, zygote: Zygote, report: Report) -> No
         assert counts.delivered == len(recorder.ends) == last_number(installation.folder)[0]
         assert not any(end.changed for end in recorder.ends.values())
         assert repeats <= killed
+        assert gone["deliver", True] >= DELIVERER_KILLS // 100  # else all left before their turn to be killed
         assert complaints(installation.log) == []
 
 
