@@ -97,7 +97,7 @@ def create_app(
     faults = Faults(store)
     # A secret may hold an encoded slash, which arrives decoded: {secret:path}.
     call = "/rs/{credential}/{secret:path}/{request_type}"
-    routes = [Route(place + call, calls, methods=["POST"]) for place in ("", "/{api_key}")]
+    game_routes = [Route(place + call, calls, methods=["POST"]) for place in ("", "/{api_key}")]
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -118,7 +118,7 @@ def create_app(
     app = Starlette(
         lifespan=lifespan,
         routes=[
-            *routes,
+            *game_routes,
             *Dashboard(store, faults).routes(),
             Route("/sessions", site.sessions),
             Route("/players/{id:path}", site.player),
@@ -139,7 +139,7 @@ def create_app(
             Middleware(Faulty, faults),
             Middleware(Limits, pace),
             Middleware(Admission, rules),
-            Middleware(_ShortCut, routes),
+            Middleware(_ShortCut, game_routes),
         ],
         exception_handlers=dict.fromkeys(_ANSWERED, _fail),
     )
