@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from core_kit import child, line_of
+from under_wine import is_wine
 
 from gs_pygame import SessionPlugin
 from gs_pygame._base.patience import DISK_RETRY
@@ -115,24 +117,91 @@ def test_a_file_that_somebody_holds_for_seconds(tmp_path: Path) -> None:
     assert sent(folder) == [1, 2, 3]
 
 
+def unix(path: Path) -> str:
+    """What is behind a path under Wine, which has a link for each drive."""
+    name = path.as_posix()
+    return f"{os.environ['WINEPREFIX']}/dosdevices/{name[:2].lower()}{name[2:]}"
+
+
+class Drive:
+    """A drive with this letter, which is the folder: of a stick, or of a share in the network."""
+
+    def __init__(self, letter: str, folder: Path) -> None:
+        self.root = Path(f"{letter}:\\")
+        self._name = Path(f"{letter}:")
+        self._folder = folder
+
+    def plug(self) -> None:
+        if is_wine():  # it makes none by DefineDosDevice
+            self._do("/bin/ln", "-s", unix(self._folder), unix(self._name))
+        else:
+            assert _kernel32.DefineDosDeviceW(0, str(self._name), str(self._folder))
+
+    def unplug(self) -> None:
+        if is_wine():
+            self._do("/bin/rm", unix(self._name))
+        else:
+            assert _kernel32.DefineDosDeviceW(2, str(self._name), None)
+
+    def _do(self, *command: str) -> None:
+        subprocess.run(["start", "/wait", "/unix", *command], check=True)
+
+
 @contextmanager
-def drive(letter: str, folder: Path) -> Iterator[Path]:
-    """A stick with this folder on it."""
-    _kernel32.DefineDosDeviceW(0, letter, str(folder))
+def drive(letter: str, folder: Path) -> Iterator[Drive]:
+    """Plugged in, and unplugged at the end."""
+    made = Drive(letter, folder)
+    made.plug()
     try:
-        if not os.path.isdir(f"{letter}\\"):
-            pytest.skip("Wine makes no drives so")
-        yield Path(f"{letter}\\")
+        yield made
     finally:
-        _kernel32.DefineDosDeviceW(2, letter, None)
+        if os.path.isdir(made.root):
+            made.unplug()
 
 
 def test_a_stick_that_has_another_letter_the_next_time(tmp_path: Path) -> None:
     """A game that is killed as the stick is pulled out; plugged in again elsewhere, the session is sent, once."""
-    with drive("R:", tmp_path) as stick, child(PLAYING, stick / "data") as game:
+    with drive("R", tmp_path) as stick, child(PLAYING, stick.root / "data") as game:
         assert line_of(game) == "playing"
         game.kill()
         game.wait()
-    with drive("S:", tmp_path) as stick:
-        assert sent(stick / "data") == [1]
-        assert sorted(os.listdir(stick / "data" / "runs")) == []
+    with drive("S", tmp_path) as stick:
+        assert sent(stick.root / "data") == [1]
+        assert sorted(os.listdir(stick.root / "data" / "runs")) == []
+
+
+def test_a_drive_that_goes_away_and_comes_back(tmp_path: Path) -> None:
+    """Amid the play, for a minute, in which a session ends and another begins: each is sent, once, with its length."""
+    with drive("T", tmp_path) as share:
+        player, plugin = play(share.root / "data")
+        player.destination.offline = True
+        with plugin:
+            player.clock.advance(10)
+            share.unplug()
+            player.clock.advance(20)
+            plugin.end_session()
+            plugin.start_session()
+            player.clock.advance(40)
+            share.plug()
+            player.clock.advance(3 * DISK_RETRY)
+            assert plugin.status().durable
+        again, plugin = play(share.root / "data")
+        with plugin:
+            again.clock.advance(5)
+            assert [end.number for end in again.ends] == [1, 2]
+            assert [end.active for end in again.ends] == [30, 40 + 3 * DISK_RETRY]
+
+
+def test_the_drive_is_gone_at_the_start(tmp_path: Path) -> None:
+    """A game that starts without it plays in memory, and says so; what it played is on the drive when that is back."""
+    with drive("U", tmp_path) as share:
+        share.unplug()
+        player, plugin = play(share.root / "data")
+        player.destination.offline = True
+        with plugin:
+            player.clock.advance(10)
+            assert not plugin.status().durable
+            share.plug()
+            player.clock.advance(3 * DISK_RETRY)
+            assert plugin.status().durable
+        assert sent(share.root / "data") == [1]

@@ -13,25 +13,28 @@ import pytest
 from frozen_kit import Build, Place, build, processes
 from server_kit import ServerProcess
 from window.window_kit import Desktop
+from window.wine import ENVIRONMENT, Wine
+
+DESKTOP = Wine if ENVIRONMENT else Desktop
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
+def desktop() -> Iterator[Desktop]:
     """Skipped without PyInstaller or the tools that a window needs, which CI must have."""
-    missing = [tool for tool in (*Desktop.TOOLS, "objcopy") if shutil.which(tool) is None]
+    missing = [tool for tool in (*DESKTOP.TOOLS, "objcopy") if shutil.which(tool) is None]
     if importlib.util.find_spec("PyInstaller") is None:
         missing.append("PyInstaller")
     if missing:
         reason = f"frozen games need {', '.join(missing)}"
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    return build(tmp_path_factory.mktemp("frozen"))
+    opened = DESKTOP()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
-def desktop() -> Iterator[Desktop]:
-    opened = Desktop()
-    yield opened
-    opened.close()
+def built(desktop: Desktop, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    return build(tmp_path_factory.mktemp("frozen"), desktop)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 from server_kit import ServerProcess
 from window.window_kit import DEADLINE, Desktop, eventually
+from window.wine import Wine
 
 from gs_pygame._delivery.process import ARGUMENT
 
@@ -36,6 +36,7 @@ QUICKLY = {"PYINSTALLER_ZLIB_COMPRESSION_LEVEL": "1", "PYGAME_HIDE_SUPPORT_PROMP
 class Build:
     """What PyInstaller made of games.spec, and what it said."""
 
+    is_posix: bool
     said: str
     missing: str  # its list of modules that were imported and not found
     seconds: float
@@ -54,20 +55,22 @@ class Build:
         return sum(file.stat().st_size for file in self.folder.parent.rglob("*") if file.is_file())
 
 
-def build(place: Path) -> Build:
+def build(place: Path, desktop: Desktop) -> Build:
+    """By the Python whose games are played there."""
     began = time.monotonic()
     made = subprocess.run(
-        [sys.executable, "-m", "PyInstaller", "--log-level=WARN", "--workpath=work", HERE / "games.spec"],
+        [*desktop.python, "-m", "PyInstaller", "--log-level=WARN", "--workpath=work", HERE / "games.spec"],
         cwd=place,
-        env={**os.environ, **QUICKLY, "PYINSTALLER_CONFIG_DIR": str(place / "cache")},
+        env={**desktop.environment, **QUICKLY, "PYINSTALLER_CONFIG_DIR": str(place / "cache")},
         capture_output=True,
         text=True,
         timeout=BUILD_LIMIT,
         check=False,
     )
     assert made.returncode == 0, made.stderr
-    suffix = ".exe" if sys.platform == "win32" else ""
+    suffix = "" if desktop.is_posix else ".exe"
     return Build(
+        is_posix=desktop.is_posix,
         said=made.stdout + made.stderr,
         missing=(place / "work" / "games" / "warn-games.txt").read_text(),
         seconds=time.monotonic() - began,
@@ -85,25 +88,30 @@ class Place:
         self.desktop = desktop
         self.server = server
         self.data = folder / "data"
+        self._folder = folder
         self._temporary = folder / "temporary"
         self._temporary.mkdir()
-        self._errors = folder / "stderr"
+        if isinstance(desktop, Wine):  # which tells its programs of one place alone
+            self._temporary = desktop.temporary
         self.plays_on = folder / "plays on"  # see returning.py
 
     def play(self, program: Path, *options: str) -> Playing:
         """Start a frozen game, and wait for its window and its session."""
         environment = {
             **self.desktop.environment,
+            "TMPDIR": str(self._temporary),
             "GS_PYGAME_ENDPOINT": self.server.address,
             "GS_PYGAME_DATA_DIR": str(self.data),
-            "TMPDIR": str(self._temporary),
             "PLAYS_ON": str(self.plays_on),
         }
         began = time.monotonic()
-        with self._errors.open("w") as errors:
-            process = subprocess.Popen(
-                [program, *options], env=environment, cwd=self._temporary, stdout=subprocess.DEVNULL, stderr=errors
-            )
+        self._process = process = subprocess.Popen(
+            [*self.desktop.python[:-1], program, *options],
+            env=environment,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # a Windows build under Wine takes no file
+        )
         try:
             ((_, pid),) = eventually(lambda: self.windows(program), "the game has a window")
             seconds = time.monotonic() - began
@@ -114,7 +122,7 @@ class Place:
         except BaseException:
             process.kill()
             process.wait()
-            print(self._errors.read_text())
+            print(self.complaints())
             raise
 
     def windows(self, program: Path) -> list[tuple[str, int]]:
@@ -127,7 +135,10 @@ class Place:
 
     def complaints(self) -> str:
         """What the last game had to say on its standard error."""
-        return self._errors.read_text()
+        assert self._process.stderr is not None
+        os.set_blocking(self._process.stderr.fileno(), False)  # of one file's two processes one may go on
+        with self._process.stderr as said:
+            return (said.read() or b"").decode()
 
     def ends(self) -> list[tuple[str, str]]:
         """The ends in the outbox: state, reason."""
@@ -155,7 +166,7 @@ class Place:
 
     def unpacked(self) -> int:
         """How many processes have their files in the temporary folder."""
-        return len(list(self._temporary.iterdir()))
+        return len(list(self._temporary.glob("_MEI*")))
 
     def left(self, program: Path) -> bool:
         """Whether anything is left of a frozen game but its data: a process, a temporary file."""
@@ -182,11 +193,13 @@ class Playing:
 
 def processes(program: Path) -> list[int]:
     """Those that run this program."""
-    return [
-        int(link.parent.name)
-        for link in Path("/proc").glob("[0-9]*/exe")
-        if _said(lambda link=link: os.readlink(link)) == str(program)
-    ]
+    return [int(found.name) for found in Path("/proc").glob("[0-9]*") if str(program) in _run_by(found)]
+
+
+def _run_by(process: Path) -> tuple[str, str]:
+    """The program by its file; and by its first word, which is a Windows build's own under Wine."""
+    word = _said((process / "cmdline").read_text).partition("\0")[0]
+    return _said(lambda: os.readlink(process / "exe")), word.removeprefix("Z:").replace("\\", "/")
 
 
 def helpers(program: Path) -> int:

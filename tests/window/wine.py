@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from gs_pygame.testing._display import DEADLINE, Display
+from gs_pygame.testing._display import DEADLINE, Display, Moment
 
 ENVIRONMENT = os.environ.get("WINE_ENVIRONMENT", "")
 
@@ -41,14 +42,42 @@ class Wine(Display):
             shutil.copy(built / registry.name, registry)
         self.python = ("wine", str(Path(ENVIRONMENT, "windows", "python.exe")))
         self.environment |= {"WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "SDL_VIDEODRIVER": "windows"}
-        # What Wine starts beside the first program with a window would keep a game's pipes open, and be killed with it.
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self._start("wineserver", "--persistent", "--foreground", env=self.environment, start_new_session=True)
+        self._log_on()
+
+    def _log_on(self) -> None:
+        """What Wine starts beside the first program with a window would keep a game's pipes open, and be killed with
+        it."""
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         first = [*self.python, "-c", "import pygame; pygame.display.init(); pygame.display.set_mode((64, 64))"]
         subprocess.run(first, env=self.environment, check=True, start_new_session=True, timeout=DEADLINE * 3, **quiet)
 
+    @property
+    def temporary(self) -> Path:
+        """Where its programs have their temporary files."""
+        (local,) = Path(self.environment["WINEPREFIX"]).glob("drive_c/users/*/AppData/Local")
+        return local.parents[1] / "Temp"
+
     def behind(self) -> dict[str, str]:
         pytest.skip("under Wine a window that opens gets the focus")
+
+    def log_off(self) -> Moment:
+        """The user's session ends: each window is asked, told, and its program ended if it goes on. Another begins."""
+        before = time.time()
+        subprocess.run(
+            ["wine", "wineboot", "--end-session", "--force", "--kill"],
+            env=self.environment,
+            timeout=DEADLINE,
+            check=True,
+        )
+        over = Moment(before, time.time())
+        self._log_on()
+        return over
+
+    def titles(self) -> set[str]:
+        """Of the windows that are there."""
+        rows = [row.split(maxsplit=3) for row in self._ask("wmctrl", "-l").splitlines()]
+        return {"".join(row[3:]) for row in rows}
 
     def close(self) -> None:
         if "WINEPREFIX" in getattr(self, "environment", {}):
