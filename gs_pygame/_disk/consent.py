@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from .._base.messages import Consent
+from .flush import flush
 from .lock import FileLock
 from .private import make_folder, own
 
@@ -214,7 +215,7 @@ def _write(folder: Path, choice: Consent) -> None:
     try:
         try:
             os.write(descriptor, choice.encode())
-            os.fsync(descriptor)
+            flush(descriptor)
         finally:
             os.close(descriptor)
         own(Path(beside))

@@ -15,6 +15,7 @@ from typing import Any
 
 from .._base.boundary import let_go
 from .._base.errors import OutboxBusyError
+from .flush import flush
 from .opening import CHECKPOINT_SIZE, as_ours, translated
 from .schema import VERSION
 
@@ -183,7 +184,7 @@ class Database:
         except (FileNotFoundError, NotADirectoryError):
             return
         try:  # SQLite puts no lock on this file, so opening and closing it by hand takes none away
-            getattr(os, "fdatasync", os.fsync)(wal)
+            flush(wal)
             size = os.fstat(wal).st_size
         finally:
             os.close(wal)

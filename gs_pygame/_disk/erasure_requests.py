@@ -19,6 +19,7 @@ from .._base.errors import OutboxDamagedError, OutboxTooNewError
 from .._base.messages import Erasure
 from .._base.patience import PENDING
 from .browse import Browser
+from .flush import flush
 from .lock import FileLock
 from .private import make_folder, own
 
@@ -112,7 +113,7 @@ class ErasureRequests:
                 own(beside)
                 file.write(text)
                 file.flush()
-                os.fsync(file.fileno())
+                flush(file.fileno())
             os.replace(beside, self._path)
         except OSError:
             with suppress(OSError):

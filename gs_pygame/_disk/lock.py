@@ -37,7 +37,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    _OFD_SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", None)
+    # macOS has its own, in a struct of another order, which no page of Apple's describes.
+    _OFD_SETLK: int | None = getattr(fcntl, "F_OFD_SETLK", None) if sys.platform.startswith("linux") else None
     _WHOLE_FILE = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # struct flock, fcntl(2)
 
     def _lock(descriptor: int) -> None:

@@ -74,6 +74,8 @@ def opened(path: Path | None, patience: float) -> sqlite3.Connection:
             mode = _to_wal(db, patience)
             db.execute("PRAGMA wal_autocheckpoint = 0")
             db.execute(f"PRAGMA journal_size_limit = {CHECKPOINT_SIZE}")
+            if sys.platform == "darwin":
+                db.execute("PRAGMA fullfsync = ON")  # as `flush`
             db.execute("PRAGMA secure_delete = ON")  # off in many builds; erase() could not make up for it
             make(db)
             refuse_altered(db)

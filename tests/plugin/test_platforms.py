@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -19,7 +20,8 @@ import pytest
 from gs_pygame import _settings
 from gs_pygame._base import clocks, messages
 from gs_pygame._base.patience import HEARTBEAT
-from gs_pygame._disk import lock, place
+from gs_pygame._disk import flush, lock, opening, place
+from gs_pygame._disk.outbox import Outbox
 from gs_pygame._settings import Settings
 from gs_pygame.testing import Player
 
@@ -140,6 +142,56 @@ def test_elsewhere_the_wall_clock_is_the_last_resort(monkeypatch: pytest.MonkeyP
     assert clocks.system_sources("freebsd13") == (time.monotonic, time.time)
 
 
+@pytest.mark.parametrize("refuses", [False, True], ids=["a drive", "a share"])
+def test_macos_flushes_the_drive_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refuses: bool) -> None:
+    """macOS' fsync(2) leaves it in the drive's memory; F_FULLFSYNC does not, and a share does not know that."""
+    asked: list[Any] = []
+
+    def fcntl(descriptor: int, command: int) -> None:
+        asked.append(command)
+        if refuses:
+            raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(flush, "F_FULLFSYNC", 51)
+    monkeypatch.setattr(flush, "fcntl", fcntl, raising=False)
+    for name in ("fdatasync", "fsync"):
+        monkeypatch.setattr(os, name, lambda descriptor: asked.append("fsync"), raising=False)
+    with (tmp_path / "x").open("w") as file:
+        flush.flush(file.fileno())
+    assert asked == ([51, "fsync"] if refuses else [51])
+
+
+def test_macos_has_sqlite_flush_the_drive_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(opening, "sys", SimpleNamespace(platform="darwin", version_info=sys.version_info))
+    with closing(Outbox(tmp_path / "x.sqlite3")) as outbox:
+        assert outbox._database.read("PRAGMA fullfsync") == [(1,)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="of POSIX systems")
+def test_macos_locks_as_posix_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its header has an F_OFD_SETLK, for a struct of another order than Linux's."""
+    import fcntl
+
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(fcntl, "F_OFD_SETLK", 90, raising=False)
+    asked: list[int] = []
+    monkeypatch.setattr(fcntl, "fcntl", lambda descriptor, command, argument=0: asked.append(command))
+    module = loaded_again(lock)
+    module.FileLock(tmp_path / "x").close()
+    assert asked == []
+
+
+def loaded_again(module: ModuleType) -> ModuleType:
+    """As it would be on the `sys.platform` of this moment."""
+    assert module.__file__
+    spec = importlib.util.spec_from_file_location(f"{module.__name__}_of_another_system", module.__file__)
+    assert spec
+    assert spec.loader
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
 @pytest.fixture
 def windows_lock(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, list[tuple[int, int]]]:
     """gs_pygame._disk.lock as Windows would load it, with a msvcrt that records (mode, number of bytes)."""
@@ -149,13 +201,7 @@ def windows_lock(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, list[tupl
     msvcrt.locking = lambda descriptor, mode, count: calls.append((mode, count))
     monkeypatch.setitem(sys.modules, "msvcrt", msvcrt)
     monkeypatch.setattr(sys, "platform", "win32")
-    assert lock.__file__
-    spec = importlib.util.spec_from_file_location("gs_pygame._disk._lock_of_windows", lock.__file__)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module, calls
+    return loaded_again(lock), calls
 
 
 def test_windows_locks_one_byte_and_leaves_the_record_readable(
