@@ -30,8 +30,11 @@ class Terminator:
         self._gone: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._alive: set[subprocess.Popen[bytes]] = set()
 
-    def start(self, n: int, order: Order, life: float | None, cold: bool = False) -> None:
-        """Have `order` done as number `n`, and end it after `life` seconds. All are `cold`."""
+    def start(
+        self, n: int, order: Order, life: float | None, cold: bool = False, stop: tuple[float, float] | None = None
+    ) -> None:
+        """Have `order` done as number `n`, and end it after `life` seconds. All are `cold`, and none can be stopped."""
+        assert stop is None
         with open(order.log, "ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "torture.game", order.to_json()],
