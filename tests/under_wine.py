@@ -34,9 +34,6 @@ POSIX = {
 _RESET = "a reset that comes while nobody reads is the end of the stream"
 
 WINES_OWN = {
-    "tests/delivery/test_outage.py::test_a_server_that_fails_every_other_time": _RESET,
-    "tests/delivery/test_outage.py::test_nothing_is_lost_to_a_fault[reset amid": _RESET,
-    "tests/destinations/test_gamesparks.py::test_what_comes_back_decides[reset amid the answer]": _RESET,
     "tests/testing/test_fault_server.py::test_what_a_reply_says_and_how_it_ends[reset": _RESET,
 }
 """Windows does, and Wine 8.0 does not do so."""

@@ -95,6 +95,9 @@ class Poster:
             adapter = self._session.get_adapter(self._url)
             with adapter.send(request, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT), **settings) as answer:
                 read = answer.raw.read(ANSWER_LIMIT + 1, decode_content=False)
+                missing = answer.raw.length_remaining or 0
+                if missing and len(read) <= ANSWER_LIMIT:  # one read of urllib3's does not say so
+                    raise http.client.IncompleteRead(read, missing)
                 said, first = answer.headers, self._first
                 self._first = False
                 return Answer(

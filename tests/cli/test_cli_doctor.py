@@ -334,7 +334,7 @@ def test_the_real_server(tmp_path: Path) -> None:
         (replies.answer(501), "HTTP 501", "Check the endpoint's host and path"),  # a web server that knows no POST
         (replies.answer(503), "HTTP 503", "server's log"),
         (replies.reset_before, "no connection", "Start the server"),
-        (replies.truncated, "broke off", "Log in to this network"),
+        (replies.truncated, "broke off", "Start the server"),
     ],
 )
 def test_a_server_that_is_not_well(server: FaultServer, reply: Any, said: str, cure: str) -> None:

@@ -99,6 +99,13 @@ def until_closed(request: Request, wire: Wire) -> None:
     wire.hang_up()
 
 
+def without_the_last_chunk(request: Request, wire: Wire) -> None:
+    """All that a verified answer needs; then the connection is closed in good order."""
+    said = json.dumps({"@class": ".EndSessionResponse", "requestId": request.json["requestId"]}).encode()
+    wire.send(head(200, {"Transfer-Encoding": "chunked"}) + b"%x\r\n%b\r\n" % (len(said), said))
+    wire.hang_up()
+
+
 ANSWERS: dict[str, tuple[Reply, Outcome]] = {
     # 2xx, a JSON object, no `error`, and it is verified: delivered
     "echoes the requestId and carries @class": (verified(sessionDuration=1500), delivered(1500)),
@@ -174,7 +181,8 @@ ANSWERS: dict[str, tuple[Reply, Outcome]] = {
     # the connection: retry
     "reset before the answer": (reset_before, BROKEN_OFF),
     "reset amid the answer": (reset_amid, BROKEN_OFF),
-    "truncated": (truncated, NOT_THE_SERVER),
+    "truncated": (truncated, BROKEN_OFF),
+    "truncated, in chunks": (without_the_last_chunk, BROKEN_OFF),
     "no HTTP": (lambda request, wire: wire.send(b"SSH-2.0-OpenSSH_9.6\r\n"), NO_HTTP),
 }
 
