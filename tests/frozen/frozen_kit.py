@@ -93,6 +93,7 @@ class Place:
         self._temporary.mkdir()
         if isinstance(desktop, Wine):  # which tells its programs of one place alone
             self._temporary = desktop.temporary
+        self._before = set(self._temporary.iterdir())
         self.plays_on = folder / "plays on"  # see returning.py
 
     def play(self, program: Path, *options: str) -> Playing:
@@ -166,7 +167,7 @@ class Place:
 
     def unpacked(self) -> int:
         """How many processes have their files in the temporary folder."""
-        return len(list(self._temporary.glob("_MEI*")))
+        return len(set(self._temporary.iterdir()) - self._before)
 
     def left(self, program: Path) -> bool:
         """Whether anything is left of a frozen game but its data: a process, a temporary file."""
