@@ -26,9 +26,12 @@ _NAME = "consent"
 _AWAITED = "consent.awaited"
 _NEW = f"{_NAME}*.new"
 
-_FLAGS = os.O_RDONLY
-for _name in ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"):  # a link is somebody else's word; a pipe has none
-    _FLAGS |= getattr(os, _name, 0)
+if sys.platform == "win32":
+    _opened = None
+else:
+
+    def _opened(path: str, flags: int) -> int:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)  # a link is somebody else's word; a pipe has none
 
 _LONGEST = 64
 """Bytes that are read: more is no word."""
@@ -166,15 +169,13 @@ def _look(path: str) -> tuple[_Word, _Mark]:
 
 
 def _read(path: str) -> tuple[_Word, _Mark]:
-    descriptor = os.open(path, _FLAGS)
-    try:
-        found = os.fstat(descriptor)
+    # A file, not a descriptor: whatever interrupts this, it is closed, and Windows replaces no open one.
+    with open(path, "rb", buffering=0, opener=_opened) as file:
+        found = os.fstat(file.fileno())
         try:
-            written = os.read(descriptor, _LONGEST).rstrip(b"\r\n")
-        except OSError:  # it is a folder, or the disk fails
+            written = (file.read(_LONGEST) or b"").rstrip(b"\r\n")
+        except OSError:  # the disk fails
             written = b""
-    finally:
-        os.close(descriptor)
     mark = found.st_ino, found.st_mtime_ns
     for choice in CONSENTS:
         if written == choice.encode():

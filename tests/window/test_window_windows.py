@@ -39,7 +39,7 @@ def windows_seen(stage: Stage) -> Iterator[set[str]]:
     over = threading.Event()
 
     def look() -> None:
-        while not over.wait(0.02):
+        while not over.wait(0.1):
             seen.update(stage.desktop.titles())
 
     looking = threading.Thread(target=look)
