@@ -63,7 +63,10 @@ class Boundary:
             self._let_go()
         unbound = isinstance(error, TypeError) and error.__traceback__ and error.__traceback__.tb_next is None
         if unbound or not isinstance(error, Exception):
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # it and this frame would keep each other, and every open file and lock of the frames above
         self.fault()
 
     def fault(self) -> None:

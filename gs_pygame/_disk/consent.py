@@ -33,6 +33,7 @@ else:
     def _opened(path: str, flags: int) -> int:
         return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)  # a link is somebody else's word; a pipe has none
 
+
 _LONGEST = 64
 """Bytes that are read: more is no word."""
 

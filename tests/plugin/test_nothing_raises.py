@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from core_kit import DEADLINE, ENDPOINT, NOBODY, run
 
 import gs_pygame
 from gs_pygame import EndSessionRequest, SessionPlugin, Settings, _install
+from gs_pygame._base.boundary import Boundary
 from gs_pygame._base.errors import OutboxError
 from gs_pygame._base.threads import ThreadWorker
 from gs_pygame._disk.journal import Journal
@@ -432,3 +436,25 @@ def test_ctrl_c_amid_close_keeps_no_lock(tmp_path: Path, monkeypatch: pytest.Mon
     assert not asking.is_alive()
     plugin.close()
     assert plugin.closed
+
+
+def test_what_comes_out_keeps_nothing() -> None:
+    """Once the game is over a Ctrl-C, what the frames above had open is closed: no collection has to come first."""
+
+    class Open:
+        pass
+
+    opened: list[weakref.ref[Open]] = []
+
+    def step() -> None:
+        held = Open()
+        opened.append(weakref.ref(held))
+        raise KeyboardInterrupt
+
+    gc.disable()
+    try:
+        with suppress(KeyboardInterrupt):
+            Boundary(lambda: None).cross(step)
+        assert opened[0]() is None
+    finally:
+        gc.enable()

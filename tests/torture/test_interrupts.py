@@ -7,6 +7,7 @@ and none is `abnormal`.
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -163,6 +164,10 @@ def dummies() -> Iterator[None]:
         pygame.quit()
 
 
+CAN_REPLACE = sys.platform != "win32"
+"""Whether a file that a frame has open can be replaced."""
+
+
 def ready() -> None:
     if not pygame.display.get_init():
         pygame.init()
@@ -184,7 +189,7 @@ def tried(folder: Path, name: str, interrupter: Interrupter) -> None:
         try:
             interrupter.call(lambda: deed(scene))
         except KeyboardInterrupt as error:
-            kept = error
+            kept = error if CAN_REPLACE else error.with_traceback(None)
         swallowed = kept is None and interrupter.where != ""
         assert not swallowed or deed is quits or "__del__" in interrupter.where, "it was swallowed"
         if swallowed:  # by pygame.quit, from which pygame.display.quit is called; that is left undone
