@@ -3,6 +3,7 @@ says so for a moment. What is written through an open descriptor goes on, and no
 
 from __future__ import annotations
 
+import builtins
 import errno
 import os
 from collections.abc import Callable
@@ -33,20 +34,20 @@ def folder(tmp_path: Path) -> Path:
 def blind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Blind:
     """No path that leads into the folder can be looked at, opened or made anew; what is open stays so."""
     now = False
-    real = {name: getattr(os, name) for name in ("stat", "lstat", "open", "mkdir", "access", "listdir", "scandir")}
 
-    def refusing(name: str) -> Callable[..., Any]:
+    def refusing(real: Callable[..., Any], name: str) -> Callable[..., Any]:
         def call(path: Any = ".", *arguments: Any, **options: Any) -> Any:
             if now and str(path).startswith(str(folder)):
                 if name == "access":
                     return False
                 raise OSError(errno.EINVAL, "too many open files", str(path))  # as Wine has it with WinError 4
-            return real[name](path, *arguments, **options)
+            return real(path, *arguments, **options)
 
         return call
 
-    for name in real:
-        monkeypatch.setattr(os, name, refusing(name))
+    for name in ("stat", "lstat", "open", "mkdir", "access", "listdir", "scandir"):
+        monkeypatch.setattr(os, name, refusing(getattr(os, name), name))
+    monkeypatch.setattr(builtins, "open", refusing(open, "open"))
 
     def switch(on: bool) -> None:
         nonlocal now
